@@ -3,3 +3,4 @@
 
 pub mod buf;
 pub mod sys;
+pub(crate) mod driver;

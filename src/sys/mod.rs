@@ -1,5 +1,99 @@
 //! Layer 1, the kernel: one visible function for each system call.
+//!
+//! Each function shows the raw call, and around it the same three lines: tell the [`Probe`] what is about to be asked,
+//! ask, tell it the answer. Nothing here keeps state, queues, or decides; nothing here knows what the bytes mean.
+//! A call that a signal interrupted (EINTR) is repeated, in one place for all of them, except where repeating is wrong:
+//! [`close`] (the descriptor is already gone) and the waits [`epoll_wait`] and [`poll`] (a signal ends the wait).
+//!
+//! The calls in the order of a connection's life:
+//!
+//! ```text
+//!           server                                      client
+//!   socket ─ setsockopt ─ bind ─ listen            socket ─ setsockopt
+//!                            │                          │
+//!   epoll_create1, epoll_ctl_add, epoll_wait       connect ─ connect_result
+//!                            │                          │
+//!            accept4 ◄───────┴──────────────────────────┘
+//!               │
+//!   recv  read  pread      ◄── bytes ──►     send  write  writev  sendmsg  sendfile
+//!   recvfrom               ◄─ datagrams ─►   sendto
+//!               │
+//!           shutdown ─ recv until 0 ─ close
+//!
+//!   beside them: getsockname getpeername, eventfd (wake a loop), openat2 (files to send),
+//!   raise_nofile memlock, pin_thread, block wait (signals)
+//! ```
+//!
+//! Descriptors go in as [`BorrowedFd`](std::os::fd::BorrowedFd) and come out as [`OwnedFd`](std::os::fd::OwnedFd), so
+//! that a closed number is never used again. Every descriptor is made close-on-exec.
+//!
+//! ```
+//! use longshore::sys::{self, Address, Family, Kind, Mode, Silent};
+//! use std::os::fd::AsFd;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let probe = &mut Silent;
+//! let listener = sys::socket(probe, Family::Inet, Kind::Stream, Mode::Blocking)?;
+//! sys::bind(probe, listener.as_fd(), &"127.0.0.1:0".parse::<Address>().expect("a literal"))?;
+//! sys::listen(probe, listener.as_fd(), 16)?;
+//! let address = sys::getsockname(probe, listener.as_fd())?;
+//!
+//! let client = sys::socket(probe, Family::Inet, Kind::Stream, Mode::Blocking)?;
+//! sys::connect(probe, client.as_fd(), &address)?;
+//! let server = sys::accept4(probe, listener.as_fd(), Mode::Blocking)?;
+//!
+//! sys::send(probe, client.as_fd(), b"ahoy")?;
+//! let mut buf = [0; 16];
+//! assert_eq!(sys::recv(probe, server.as_fd(), &mut buf)?, 4);
+//! assert_eq!(&buf[..4], b"ahoy");
+//! sys::close(probe, server)?;
+//! # Ok(())
+//! # }
+//! ```
 
+mod address;
+mod affinity;
+mod call;
+mod datagram;
+mod end;
+mod epoll;
+mod errno;
+mod event;
+mod file;
+mod hook;
+mod options;
+mod poll;
 mod probe;
+mod read_options;
+mod rlimit;
+pub mod signal;
+mod socket;
+mod stream;
 
-pub use probe::{Probe, Silent, Verdict, Call};
+pub use address::{Address, AddressError, SUN_PATH_BYTES_MAX, UnixName};
+pub use affinity::{allowed_cpus, pin_thread};
+pub use call::{Call, OptionValue};
+pub use datagram::{Received, recvfrom, sendto};
+pub use end::{How, close, shutdown};
+pub use epoll::{
+    EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLPRI,
+    EPOLLRDHUP, EpollEvent, epoll_create1, epoll_ctl_add, epoll_ctl_del, epoll_ctl_mod, epoll_wait,
+};
+pub use errno::{AcceptError, StreamError, accept_error, errno_name, stream_error};
+pub use event::{eventfd, eventfd_read, eventfd_write};
+pub use file::{Beneath, openat2, pread, sendfile};
+pub use options::{SocketOption, setsockopt};
+pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
+pub use probe::{Probe, Silent, Verdict};
+pub use read_options::{
+    KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error, fast_open,
+    is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6, receive_buffer,
+    reuse_address, reuse_port, send_buffer, user_timeout,
+};
+pub use rlimit::{memlock, nofile, raise_nofile};
+pub use signal::{block, restore_sigpipe, unblock, wait};
+pub use socket::{
+    Family, Kind, Mode, accept4, accept4_from, bind, connect, getpeername, getsockname, listen,
+    set_mode, socket,
+};
+pub use stream::{read, recv, send, sendmsg, write, writev};

@@ -3,8 +3,14 @@
 //! Every function of [`sys`](crate::sys) takes a `&mut impl Probe` first, tells it what it is about to ask of the kernel
 //! ([`Probe::before`]) and what the kernel answered ([`Probe::after`]). With [`Silent`] both are empty, `ACTIVE` is
 //! `false`, and the compiler removes them and everything that only they needed.
+//!
+//! A ring's operations are no system calls of their own: a driver tells of them through [`Probe::submitted`] and
+//! [`Probe::completed`]. A probe does not know who calls or why.
+#![forbid(unsafe_code)]
 
+use super::Call;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a probe says to a call that is about to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +19,35 @@ pub enum Verdict {
     Go,
     /// Make the call, but with at most this many bytes (data calls only; at least 1; others ignore it).
     Shorten(usize),
-    /// Do not make the call: it fails with this errno.
+    /// Do not make the call: it fails with this errno. `close` ignores it, or the descriptor would leak.
     Refuse(i32),
 }
 
 /// Watches, counts or disturbs system calls.
+///
+/// `before` and `after` come in pairs, one pair per attempt: a call that is repeated after EINTR is told twice. A
+/// refused call has its pair too. In `before`, the buffer of a receiving call holds whatever it held; in `after`, its
+/// first `result` bytes are what arrived.
+///
+/// ```
+/// use longshore::sys::{self, Call, Probe, Verdict};
+///
+/// struct Last(Option<&'static str>);
+///
+/// impl Probe for Last {
+///     const ACTIVE: bool = true;
+///     fn before(&mut self, call: &Call<'_>) -> Verdict {
+///         self.0 = Some(call.name());
+///         Verdict::Go
+///     }
+///     fn after(&mut self, _: &Call<'_>, _: Result<usize, &std::io::Error>) {}
+/// }
+///
+/// let mut last = Last(None);
+/// let _epoll = sys::epoll_create1(&mut last)?;
+/// assert_eq!(last.0, Some("epoll_create1"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Probe: Sized {
     /// `false` lets the compiler remove the hook.
     const ACTIVE: bool;
@@ -27,6 +57,22 @@ pub trait Probe: Sized {
 
     /// Called with the kernel's answer: bytes, a descriptor or zero, or the error.
     fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>);
+
+    /// Called when an operation was put into a ring's submission queue.
+    #[inline]
+    fn submitted(&mut self, _call: &Call<'_>, _user_data: u64) {}
+
+    /// Called with a completion: the operation's [`Call::name`], and the fields of the entry as they stand.
+    ///
+    /// A multishot operation completes many times for one [`Probe::submitted`]. A negative `result` is an errno.
+    #[inline]
+    fn completed(&mut self, _name: &'static str, _user_data: u64, _result: i32, _flags: u32) {}
+
+    /// How many of `len` bytes a ring's send or a lend may carry: from 1 to `len`, `len` by default, 0 only for 0.
+    #[inline]
+    fn shorten(&mut self, len: usize) -> usize {
+        len
+    }
 }
 
 /// The probe that is not there.
@@ -45,9 +91,70 @@ impl Probe for Silent {
     fn after(&mut self, _call: &Call<'_>, _result: Result<usize, &io::Error>) {}
 }
 
-/// One system call with its arguments.
-#[derive(Debug)]
-pub enum Call<'a> {
-    /// recv(2)
-    Recv { fd: i32, bytes: &'a [u8] },
+/// A borrowed probe is a probe: several sockets may tell one counter, one after the other.
+impl<P: Probe> Probe for &mut P {
+    const ACTIVE: bool = P::ACTIVE;
+
+    #[inline]
+    fn before(&mut self, call: &Call<'_>) -> Verdict {
+        (**self).before(call)
+    }
+
+    #[inline]
+    fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
+        (**self).after(call, result);
+    }
+
+    #[inline]
+    fn submitted(&mut self, call: &Call<'_>, user_data: u64) {
+        (**self).submitted(call, user_data);
+    }
+
+    #[inline]
+    fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
+        (**self).completed(name, user_data, result, flags);
+    }
+
+    #[inline]
+    fn shorten(&mut self, len: usize) -> usize {
+        (**self).shorten(len)
+    }
+}
+
+/// A probe shared between threads, or with the one who reads its figures afterwards.
+///
+/// The lock is taken twice per call and never held during one. A thread that panicked while holding it leaves the
+/// probe usable.
+impl<P: Probe> Probe for Arc<Mutex<P>> {
+    const ACTIVE: bool = P::ACTIVE;
+
+    fn before(&mut self, call: &Call<'_>) -> Verdict {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .before(call)
+    }
+
+    fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .after(call, result);
+    }
+
+    fn submitted(&mut self, call: &Call<'_>, user_data: u64) {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .submitted(call, user_data);
+    }
+
+    fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .completed(name, user_data, result, flags);
+    }
+
+    fn shorten(&mut self, len: usize) -> usize {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .shorten(len)
+    }
 }

@@ -1,0 +1,341 @@
+//! Completions made out of readiness: one driver for every poller.
+//!
+//! ```text
+//!   epoll_wait ─▶ bits in the slots + queue of ready sockets ─▶ one recv / send / accept4 each ─▶ Event
+//! ```
+//!
+//! A poller says which sockets would not block. This driver makes the call and answers with what came of it, so that
+//! the layers above see the same events as from a ring. Level-triggered pollers report again what was left over;
+//! edge-triggered ones ([`Poller::EDGE`]) do not, so there the bits stay set until the kernel says EAGAIN, and a socket
+//! that is not finished goes to the end of the queue for the next turn.
+//!
+//! One turn serves each socket with at most one receive of `receive_bytes`: a peer that sends without pause delays the
+//! others by one such receive.
+//!
+//! It does not know which poller it stands on beyond `EDGE`, nor what the bytes mean.
+#![forbid(unsafe_code)]
+
+mod accept;
+mod poller;
+mod serve;
+mod slots;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use accept::Listening;
+pub(crate) use poller::{Interest, Poller, Ready};
+use slots::{Flags, Slots};
+
+use super::{Config, Driver, Event, FileSlice, Listener, ListenerId, Op, Submit, Token, Waker};
+use crate::buf::SendBuf;
+use crate::sys::{self, Address, How, Kind, Mode, Probe, SocketOption, StreamError};
+
+/// What a poller's key names: the high byte of [`Token::pack`].
+mod key {
+    pub(super) const SOCKET: u8 = 0;
+    pub(super) const LISTENER: u8 = 1;
+    pub(super) const WAKER: u8 = 2;
+}
+
+/// A driver on top of poller `L`, watched by probe `P`.
+pub(crate) struct Readiness<L: Poller, P: Probe> {
+    poller: L,
+    probe: P,
+    config: Config,
+    slots: Slots,
+    listeners: Vec<Option<Listening>>,
+    /// Sockets that would not block, first come first served.
+    ready: VecDeque<u64>,
+    /// How many of them belong to this turn.
+    due: usize,
+    /// Answers that were known at once. They come before anything new.
+    queued: VecDeque<Event<'static>>,
+    /// The memory that is lent.
+    buffer: Box<[u8]>,
+    wake: Arc<OwnedFd>,
+    /// When accepting is tried again after it failed for lack of descriptors or memory.
+    retry_at: Option<Instant>,
+}
+
+impl<L: Poller, P: Probe> Readiness<L, P> {
+    /// Registers a socket that is connected, or about to be.
+    fn register(&mut self, fd: OwnedFd, flags: Flags, interest: Interest) -> io::Result<Token> {
+        let token = self.slots.vacant();
+        self.poller.add(&mut self.probe, fd.as_fd(), token.pack(key::SOCKET), interest)?;
+        self.slots.occupy(token, fd, flags, interest);
+        Ok(token)
+    }
+
+    /// Tells a level-triggered poller what is wanted of a socket now. An edge-triggered one was told everything once.
+    fn update_interest(&mut self, token: Token) {
+        if L::EDGE {
+            return;
+        }
+        let Some(slot) = self.slots.open_mut(token) else { return };
+        let interest = slot.interest();
+        if interest == slot.registered {
+            return;
+        }
+        slot.registered = interest;
+        if let Some(fd) = slot.fd.as_ref()
+            && let Err(error) = self.poller.change(&mut self.probe, fd.as_fd(), token.pack(key::SOCKET), interest)
+        {
+            self.queued.push_back(Event::Failed { token, op: Op::Receive, error });
+        }
+    }
+
+    /// Puts a socket behind the others, to be served in the next turn.
+    fn enqueue(&mut self, token: Token) {
+        if let Some(slot) = self.slots.open_mut(token)
+            && !slot.flags.has(Flags::QUEUED)
+        {
+            slot.flags.set(Flags::QUEUED);
+            self.ready.push_back(token.pack(key::SOCKET));
+        }
+    }
+
+    /// Marks what the poller reported.
+    fn mark_ready(&mut self) {
+        for index in 0.. {
+            let Some(ready) = self.poller.ready(index) else { break };
+            let (kind, token) = Token::unpack(ready.key);
+            if kind != key::SOCKET {
+                self.ready.push_back(ready.key);
+                continue;
+            }
+            let Some(slot) = self.slots.open_mut(token) else { continue };
+            slot.flags.set_if(Flags::READABLE, ready.readable);
+            slot.flags.set_if(Flags::WRITABLE, ready.writable);
+            slot.flags.set_if(Flags::HUNG_UP, ready.hung_up);
+            self.enqueue(token);
+        }
+    }
+}
+
+impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
+    type Probe = P;
+
+    fn open(config: &Config, mut probe: P) -> io::Result<Self> {
+        let mut poller = L::open(&mut probe)?;
+        let wake = Arc::new(sys::eventfd(&mut probe)?);
+        let waker = Token { index: 0, generation: 0 }.pack(key::WAKER);
+        poller.add(&mut probe, wake.as_fd(), waker, Interest::READ)?;
+        Ok(Self {
+            poller,
+            probe,
+            config: config.clone(),
+            slots: Slots::default(),
+            listeners: Vec::new(),
+            ready: VecDeque::new(),
+            due: 0,
+            queued: VecDeque::new(),
+            buffer: vec![0; config.receive_bytes].into_boxed_slice(),
+            wake,
+            retry_at: None,
+        })
+    }
+
+    fn listen(&mut self, listener: Listener) -> io::Result<ListenerId> {
+        let id = ListenerId(self.listeners.len() as u32);
+        self.poller.add(&mut self.probe, listener.fd.as_fd(), id.key(), Interest::READ)?;
+        self.listeners.push(Some(Listening::new(listener)));
+        Ok(id)
+    }
+
+    fn stop_listening(&mut self, listener: ListenerId) {
+        self.stop_accepting(listener);
+    }
+
+    fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
+        let probe = &mut self.probe;
+        let fd = sys::socket(probe, to.family(), Kind::Stream, Mode::Nonblocking)?;
+        if let Some(from) = from {
+            if !from.is_unix() {
+                // Lets connect(2) choose the port, which may then be shared between different remote addresses.
+                sys::setsockopt(probe, fd.as_fd(), &SocketOption::BindAddressNoPort(true))?;
+            }
+            sys::bind(probe, fd.as_fd(), from)?;
+        }
+        match sys::connect(probe, fd.as_fd(), to) {
+            Ok(()) => {
+                let token = self.register(fd, Flags::READING, L::initial(Interest::READ))?;
+                self.queued.push_back(Event::Connected { token });
+                Ok(token)
+            }
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                self.register(fd, Flags::CONNECTING, L::initial(Interest::WRITE))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token> {
+        sys::set_mode(&mut self.probe, stream.as_fd(), Mode::Nonblocking)?;
+        self.register(stream, Flags::READING, L::initial(Interest::READ))
+    }
+
+    fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
+        self.send_now(token, buf)
+    }
+
+    fn unsent(&self, token: Token) -> usize {
+        self.slots.open(token).and_then(|slot| slot.send.as_ref()).map_or(0, |send| send.remaining())
+    }
+
+    fn read_file(&mut self, token: Token, file: FileSlice, mut buf: Vec<u8>) {
+        // Readiness says nothing about files: epoll(7) refuses them. pread(2) may wait for the disk.
+        let wanted = usize::try_from(file.range.end - file.range.start).unwrap_or(usize::MAX).min(buf.capacity());
+        buf.resize(wanted, 0);
+        let result = pread(&mut self.probe, &file.file, &mut buf, file.range.start);
+        buf.truncate(*result.as_ref().unwrap_or(&0));
+        self.queued.push_back(Event::FileRead { token, buf, result: result.map(drop) });
+    }
+
+    fn bind_datagram(&mut self, socket: OwnedFd) -> io::Result<Token> {
+        sys::set_mode(&mut self.probe, socket.as_fd(), Mode::Nonblocking)?;
+        self.register(socket, Flags::READING.and(Flags::DATAGRAM), L::initial(Interest::READ))
+    }
+
+    fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
+        let Some(fd) = self.slots.open(socket).and_then(|slot| slot.fd.as_ref()) else {
+            return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
+        };
+        let whole = buf.pieces().collect::<Vec<_>>().concat();
+        // A datagram that finds the socket's buffer full is refused, as on any UDP socket: the caller may drop it.
+        match sys::sendto(&mut self.probe, fd.as_fd(), &whole, to) {
+            Ok(_) => Submit::Done(buf),
+            Err(error) => Submit::Failed(buf, error),
+        }
+    }
+
+    fn pause_recv(&mut self, token: Token) {
+        if let Some(slot) = self.slots.open_mut(token) {
+            slot.flags.clear(Flags::READING);
+            self.update_interest(token);
+        }
+    }
+
+    fn resume_recv(&mut self, token: Token) {
+        let Some(slot) = self.slots.open_mut(token) else { return };
+        if slot.flags.has(Flags::ENDED) || slot.flags.has(Flags::READING) {
+            return;
+        }
+        slot.flags.set(Flags::READING);
+        if slot.flags.has(Flags::READABLE) {
+            self.enqueue(token);
+        }
+        self.update_interest(token);
+    }
+
+    fn pause_accept(&mut self, listener: ListenerId) {
+        self.hold_accept(listener, true);
+    }
+
+    fn resume_accept(&mut self, listener: ListenerId) {
+        self.hold_accept(listener, false);
+    }
+
+    fn shutdown_write(&mut self, token: Token) {
+        let Some(slot) = self.slots.open_mut(token) else { return };
+        slot.flags.set(Flags::SHUT);
+        let Some(fd) = slot.fd.as_ref() else { return };
+        if let Err(error) = sys::shutdown(&mut self.probe, fd.as_fd(), How::Write) {
+            self.queued.push_back(Event::Failed { token, op: Op::Shutdown, error });
+        }
+    }
+
+    fn close(&mut self, token: Token) {
+        let Some(slot) = self.slots.open_mut(token) else { return };
+        let unsent = slot.send.take().map(|send| *send);
+        slot.flags = Flags::CLOSING;
+        let Some(fd) = slot.fd.take() else { return };
+        if L::EDGE {
+            // mio keeps a record of what is registered; the kernel itself forgets a descriptor when it is closed.
+            let _ = self.poller.remove(&mut self.probe, fd.as_fd());
+        }
+        // close(2) reports errors of earlier writes to files. A socket has told us everything already.
+        let _ = sys::close(&mut self.probe, fd);
+        self.queued.push_back(Event::Closed { token, unsent });
+    }
+
+    fn ask_peer(&mut self, token: Token) {
+        let fd = self.slots.open(token).and_then(|slot| slot.fd.as_ref());
+        let address = fd.and_then(|fd| sys::getpeername(&mut self.probe, fd.as_fd()).ok());
+        self.queued.push_back(Event::Peer { token, address });
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if self.ready.is_empty() && self.queued.is_empty() {
+            self.until_retry(timeout)
+        } else {
+            Some(Duration::ZERO)
+        };
+        self.poller.wait(&mut self.probe, timeout)?;
+        self.mark_ready();
+        self.retry_accept();
+        self.due = self.ready.len();
+        for listening in self.listeners.iter_mut().flatten() {
+            listening.budget = self.config.accepts_per_turn;
+        }
+        Ok(())
+    }
+
+    fn next_event(&mut self) -> Option<Event<'_>> {
+        loop {
+            if let Some(event) = self.queued.pop_front() {
+                if let Event::Closed { token, .. } = event {
+                    self.slots.free(token);
+                }
+                return Some(event);
+            }
+            self.due = self.due.checked_sub(1)?;
+            let (kind, token) = Token::unpack(self.ready.pop_front()?);
+            match kind {
+                key::WAKER => {
+                    // EAGAIN: another turn has taken the wake-up already.
+                    let _ = sys::eventfd_read(&mut self.probe, self.wake.as_fd());
+                    return Some(Event::Woken);
+                }
+                key::LISTENER => {
+                    if let Some(event) = self.accept_one(ListenerId(token.index)) {
+                        return Some(event);
+                    }
+                }
+                _ => match self.serve(token) {
+                    serve::Served::Nothing => {}
+                    serve::Served::Event(event) => return Some(event),
+                    serve::Served::Received(count) => {
+                        return Some(Event::Received { token, bytes: &mut self.buffer[..count] });
+                    }
+                    serve::Served::Datagram(received) => {
+                        let sys::Received { bytes, from, truncated } = received;
+                        let bytes = &mut self.buffer[..bytes];
+                        return Some(Event::Datagram { socket: token, from, bytes, truncated });
+                    }
+                },
+            }
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::eventfd(self.wake.clone())
+    }
+
+    fn teardown(&mut self, _limit: Duration) -> io::Result<()> {
+        // Nothing is in flight between two calls: the kernel holds no memory of ours.
+        Ok(())
+    }
+
+    fn probe(&mut self) -> &mut P {
+        &mut self.probe
+    }
+}
+
+fn pread(probe: &mut impl Probe, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    sys::pread(probe, file.as_fd(), buf, offset)
+}

@@ -1,0 +1,285 @@
+//! Working off completions.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+
+use super::ring::Completion;
+use super::slots::{Flags, State};
+use super::{Address, Event, FileSlice, Lend, Op, Probe, Token, Uring, op, sys};
+
+/// What came of a completion.
+pub(super) enum Outcome {
+    Nothing,
+    Event(Event<'static>),
+    /// Bytes lie in the lend.
+    Received,
+    Datagram {
+        socket: Token,
+        from: Address,
+        truncated: bool,
+        buffer: u16,
+        range: Range<usize>,
+    },
+}
+
+/// A file read in flight.
+pub(super) struct Reading {
+    buf: Vec<u8>,
+    /// Keeps the descriptor open.
+    _file: Arc<File>,
+}
+
+/// The kernel writes a peer's address here.
+pub(super) struct PeerName {
+    storage: libc::sockaddr_storage,
+    len: u32,
+}
+
+/// The lengths to ask for a peer's name, in turn: IPv6, IPv4, and a Unix socket without a name. The kernel refuses any
+/// length above the address's own.
+const PEER_NAME_LENGTHS: [u32; 3] = [28, 16, 2];
+
+impl<P: Probe> Uring<P> {
+    /// Turns one completion into what it means for its connection.
+    pub(super) fn complete(&mut self, completion: Completion) -> Outcome {
+        let (operation, token) = Token::unpack(completion.user_data);
+        if operation == op::NOBODY {
+            return Outcome::Nothing;
+        }
+        if !completion.more() {
+            self.in_flight -= 1;
+        }
+        match operation {
+            op::WAKE => {
+                self.arm_waker();
+                return Outcome::Event(Event::Woken);
+            }
+            op::ACCEPT => return self.accepted(token, completion),
+            op::SEND_TO => return self.sent_datagram(token, completion),
+            op::DATAGRAM => return self.received_datagram(token, completion),
+            _ => {}
+        }
+        let Some(slot) = self.slots.known(token) else {
+            // Cannot happen while slots outlive their operations; the buffer must not be lost even so.
+            debug_assert!(false, "a completion for a slot that is gone");
+            self.discard(completion);
+            return Outcome::Nothing;
+        };
+        if !completion.more() {
+            slot.in_flight -= 1;
+        }
+        match slot.state {
+            State::Draining => self.drained(token, operation, completion),
+            State::Closing => {
+                let unsent = slot.send.take().map(|sending| sending.buf);
+                Outcome::Event(Event::Closed { token, unsent })
+            }
+            _ => match operation {
+                op::RECEIVE => self.received(token, completion),
+                op::SEND => self.sent(token, completion),
+                op::CONNECT => self.connected(token, completion),
+                op::PEER => self.peer_name(token, completion),
+                op::READ_FILE => self.file_read(token, completion),
+                op::SHUTDOWN => match completion.outcome() {
+                    Ok(_) => Outcome::Nothing,
+                    Err(error) => Outcome::Event(Event::Failed { token, op: Op::Shutdown, error }),
+                },
+                _ => Outcome::Nothing,
+            },
+        }
+    }
+
+    /// Gives back the buffer of a completion that nobody wants.
+    pub(super) fn discard(&mut self, completion: Completion) {
+        if let Some(buffer) = completion.buffer() {
+            self.buffers.taken();
+            self.buffers.give_back(buffer);
+        }
+    }
+
+    /// A completion of a connection that was closed meanwhile. The last one closes the descriptor.
+    fn drained(&mut self, token: Token, operation: u8, completion: Completion) -> Outcome {
+        self.discard(completion);
+        if operation == op::SEND
+            && let (Ok(count), Some(slot)) = (completion.outcome(), self.slots.known(token))
+            && let Some(sending) = slot.send.as_mut()
+        {
+            sending.buf.advance(count);
+        }
+        self.peers.remove(&token.index);
+        self.connecting.remove(&token.index);
+        self.reads.remove(&token.index);
+        if self.slots.known(token).is_some_and(|slot| slot.in_flight == 0) {
+            self.close_now(token);
+        }
+        Outcome::Nothing
+    }
+
+    fn received(&mut self, token: Token, completion: Completion) -> Outcome {
+        let Some(slot) = self.slots.open(token) else { return Outcome::Nothing };
+        if !completion.more() {
+            slot.flags.clear(Flags::ARMED);
+            slot.flags.clear(Flags::CANCELLING);
+        }
+        match completion.outcome() {
+            Ok(0) => {
+                slot.flags.set(Flags::ENDED);
+                self.discard(completion);
+                Outcome::Event(Event::Ended { token })
+            }
+            Ok(count) => {
+                slot.flags.set(Flags::STAYS);
+                if !completion.more() {
+                    self.receive_again(token);
+                }
+                let Some(buffer) = completion.buffer() else { return Outcome::Nothing };
+                self.buffers.taken();
+                self.lend = Some(Lend { token, buffer, rest: 0..count });
+                Outcome::Received
+            }
+            Err(error) => {
+                self.discard(completion);
+                self.receive_failed(token, error)
+            }
+        }
+    }
+
+    fn receive_failed(&mut self, token: Token, error: io::Error) -> Outcome {
+        match error.raw_os_error() {
+            // No buffer was left: nothing is lost, the bytes wait in the kernel. By the next wait buffers are back.
+            // Cancelled: by our own pause, which may have been taken back since.
+            Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {
+                self.receive_again(token);
+                Outcome::Nothing
+            }
+            _ => {
+                if let Some(slot) = self.slots.open(token) {
+                    slot.flags.set(Flags::ENDED);
+                }
+                Outcome::Event(Event::Failed { token, op: Op::Receive, error })
+            }
+        }
+    }
+
+    fn sent(&mut self, token: Token, completion: Completion) -> Outcome {
+        let target = self.slots.target(token);
+        let Some(slot) = self.slots.open(token) else { return Outcome::Nothing };
+        let Some(mut sending) = slot.send.take() else { return Outcome::Nothing };
+        let result = match completion.outcome() {
+            Ok(count) => {
+                sending.buf.advance(count);
+                Ok(())
+            }
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if result.is_ok() && sending.buf.remaining() > 0 {
+            let entry = sending.entry(&mut self.probe, target);
+            slot.send = Some(sending);
+            // SAFETY: the buffer and its header are boxed and stay in the slot until the completion was taken.
+            unsafe { self.submit(token, op::SEND, entry) };
+            return Outcome::Nothing;
+        }
+        Outcome::Event(Event::Sent { token, buf: sending.buf, result })
+    }
+
+    fn connected(&mut self, token: Token, completion: Completion) -> Outcome {
+        self.connecting.remove(&token.index);
+        match completion.outcome() {
+            Ok(_) => {
+                if let Some(slot) = self.slots.open(token) {
+                    slot.state = State::Open;
+                }
+                self.receive_again(token);
+                Outcome::Event(Event::Connected { token })
+            }
+            Err(error) => Outcome::Event(Event::Failed { token, op: Op::Connect, error }),
+        }
+    }
+
+    pub(super) fn start_read(&mut self, token: Token, file: FileSlice, mut buf: Vec<u8>) {
+        if self.slots.open(token).is_none() {
+            return;
+        }
+        let wanted = usize::try_from(file.range.end - file.range.start).unwrap_or(usize::MAX).min(buf.capacity());
+        buf.resize(wanted, 0);
+        let entry = op::read(file.file.as_raw_fd(), buf.as_mut_ptr(), wanted as u32, file.range.start);
+        let before = self.reads.insert(token.index, Reading { buf, _file: file.file });
+        assert!(before.is_none(), "at most one file read is in flight per connection");
+        // SAFETY: the buffer's heap memory and the file stay in `reads` until the completion was taken.
+        unsafe { self.submit(token, op::READ_FILE, entry) };
+    }
+
+    fn file_read(&mut self, token: Token, completion: Completion) -> Outcome {
+        let Some(Reading { mut buf, .. }) = self.reads.remove(&token.index) else { return Outcome::Nothing };
+        let result = completion.outcome();
+        buf.truncate(*result.as_ref().unwrap_or(&0));
+        Outcome::Event(Event::FileRead { token, buf, result: result.map(drop) })
+    }
+
+    pub(super) fn start_peer_name(&mut self, token: Token) {
+        let Some(slot) = self.slots.open(token) else { return };
+        if let Some(fd) = slot.fd.as_ref() {
+            let address = sys::getpeername(&mut self.probe, fd.as_fd()).ok();
+            self.queued.push_back(Event::Peer { token, address });
+            return;
+        }
+        self.ask_peer_name(token, PEER_NAME_LENGTHS[0]);
+    }
+
+    fn ask_peer_name(&mut self, token: Token, len: u32) {
+        // SAFETY: all zeros is a valid sockaddr_storage: no family, no bytes.
+        let storage = unsafe { std::mem::zeroed() };
+        let name = self.peers.entry(token.index).or_insert_with(|| Box::new(PeerName { storage, len }));
+        name.len = len;
+        let entry = op::peer_name(self.slots.target(token), &raw mut name.storage, len);
+        // SAFETY: the address is boxed and stays in `peers` until the completion was taken.
+        unsafe { self.submit(token, op::PEER, entry) };
+    }
+
+    fn peer_name(&mut self, token: Token, completion: Completion) -> Outcome {
+        let Some(name) = self.peers.remove(&token.index) else { return Outcome::Nothing };
+        match completion.outcome() {
+            Ok(count) => {
+                let address = Address::from_raw(&name.storage, count as u32);
+                Outcome::Event(Event::Peer { token, address })
+            }
+            Err(_) => {
+                let shorter = PEER_NAME_LENGTHS.into_iter().find(|len| *len < name.len);
+                if let Some(len) = shorter {
+                    self.ask_peer_name(token, len);
+                    return Outcome::Nothing;
+                }
+                Outcome::Event(Event::Peer { token, address: None })
+            }
+        }
+    }
+
+    /// The next bytes of the last receive, if a probe splits lends; otherwise all of them.
+    pub(super) fn next_of_lend(&mut self) -> Option<(Token, u16, Range<usize>)> {
+        let token = self.lend.as_ref()?.token;
+        let open = self.slots.open(token).is_some();
+        let lend = self.lend.as_mut()?;
+        if lend.rest.is_empty() || !open {
+            self.return_lend();
+            return None;
+        }
+        let len = self.probe.shorten(lend.rest.len()).clamp(1, lend.rest.len());
+        let range = lend.rest.start..lend.rest.start + len;
+        lend.rest.start += len;
+        Some((token, lend.buffer, range))
+    }
+
+    /// Lets the kernel have the buffers back that the last event showed.
+    pub(super) fn return_lend(&mut self) {
+        if let Some(lend) = self.lend.take() {
+            self.buffers.give_back(lend.buffer);
+        }
+        if let Some(datagrams) = self.datagrams.as_mut() {
+            datagrams.return_lend();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The ring itself: io_uring_setup(2), io_uring_enter(2), and the two queues between.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, squeue};
+
+use crate::sys::{Call, Probe};
+
+/// How often one wait empties an overflown completion queue before the turn goes on with what it has.
+const OVERFLOW_ROUNDS_MAX: usize = 4;
+
+/// One completion, copied out of the queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Completion {
+    pub(super) user_data: u64,
+    pub(super) result: i32,
+    flags: u32,
+}
+
+impl Completion {
+    /// Whether the same request will complete again.
+    pub(super) fn more(self) -> bool {
+        cqueue::more(self.flags)
+    }
+
+    /// The provided buffer that the kernel chose.
+    pub(super) fn buffer(self) -> Option<u16> {
+        cqueue::buffer_select(self.flags)
+    }
+
+    /// The result as the system call of the same name would have returned it.
+    pub(super) fn outcome(self) -> io::Result<usize> {
+        usize::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
+    }
+}
+
+/// A ring, and the completions of the last wait.
+pub(super) struct Ring {
+    pub(super) io: IoUring,
+    completions: VecDeque<Completion>,
+}
+
+impl Ring {
+    /// io_uring_setup(2) with the flags that suit one thread which waits once per turn:
+    ///
+    /// - `DEFER_TASKRUN` (6.1+): completions are worked off inside our own enter, never in the middle of other code;
+    /// - `SINGLE_ISSUER` (6.0+): one thread submits, so the kernel needs no lock;
+    /// - `SUBMIT_ALL` (5.18+): a refused entry does not hold back those behind it;
+    /// - `TASKRUN_FLAG` (5.19+): says when an enter that need not wait has completions to work off.
+    pub(super) fn open<P: Probe>(probe: &mut P, entries: u32, completions: u32) -> io::Result<Self> {
+        let call = Call::IoUringSetup { entries, flags: 0 };
+        let result = IoUring::builder()
+            .setup_defer_taskrun()
+            .setup_single_issuer()
+            .setup_submit_all()
+            .setup_taskrun_flag()
+            .setup_cqsize(completions)
+            .dontfork()
+            .build(entries);
+        probe.after(&call, result.as_ref().map(|_| 0));
+        Ok(Self { io: result?, completions: VecDeque::with_capacity(completions as usize) })
+    }
+
+    /// Adds one submission. When the queue is full, what is in it is submitted first.
+    ///
+    /// # Safety
+    /// Whatever memory `entry` points to must stay where it is, unshared, until its last completion was taken.
+    pub(super) unsafe fn push<P: Probe>(&mut self, probe: &mut P, entry: &squeue::Entry) {
+        if P::ACTIVE {
+            let user_data = entry.get_user_data();
+            probe.submitted(&Call::Ring { name: super::op::name(user_data), fd: user_data as u32 as i32 }, user_data);
+        }
+        loop {
+            // SAFETY: the caller keeps the memory alive, as this function asks.
+            if unsafe { self.io.submission().push(entry) }.is_ok() {
+                return;
+            }
+            // EBUSY: completions have overflown and must be taken first; EAGAIN: no memory just now. Taking completions
+            // into our own queue helps with both.
+            let _ = self.enter(probe, 0, Some(Duration::ZERO));
+            self.collect();
+        }
+    }
+
+    /// Submits everything and waits for one completion, at most `timeout`. One system call, unless completions overflow.
+    pub(super) fn submit_and_wait<P: Probe>(&mut self, probe: &mut P, timeout: Option<Duration>) -> io::Result<()> {
+        self.collect();
+        let want = usize::from(self.completions.is_empty() && timeout != Some(Duration::ZERO));
+        match self.enter(probe, want, timeout) {
+            // EBUSY says that completions wait in the kernel because our queue was full: what we take now makes room.
+            Err(error) if error.raw_os_error() != Some(libc::EBUSY) => return Err(error),
+            _ => {}
+        }
+        self.collect();
+        for _ in 0..OVERFLOW_ROUNDS_MAX {
+            if !self.io.submission().cq_overflow() {
+                break;
+            }
+            self.enter(probe, 0, Some(Duration::ZERO))?;
+            self.collect();
+        }
+        Ok(())
+    }
+
+    /// io_uring_enter(2). With DEFER_TASKRUN completions appear only inside this call. Ends early, without an error, at
+    /// the timeout and at a signal.
+    fn enter<P: Probe>(&mut self, probe: &mut P, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+        let fd = self.io.as_raw_fd();
+        let to_submit = self.io.submission().len() as u32;
+        let call = Call::IoUringEnter { fd, to_submit, min_complete: want as u32, flags: 0 };
+        let limit = Timespec::from(timeout.unwrap_or(Duration::ZERO));
+        let mut arguments = SubmitArgs::new();
+        if want > 0 && timeout.is_some() {
+            arguments = arguments.timespec(&limit);
+        }
+        let result = self.io.submitter().submit_with_args(want, &arguments);
+        probe.after(&call, result.as_ref().map(|submitted| *submitted));
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies the completions out, so that the kernel has the whole queue again while they are worked off.
+    fn collect(&mut self) {
+        for entry in self.io.completion() {
+            self.completions.push_back(Completion {
+                user_data: entry.user_data(),
+                result: entry.result(),
+                flags: entry.flags(),
+            });
+        }
+    }
+
+    /// The oldest completion that was not taken.
+    pub(super) fn next<P: Probe>(&mut self, probe: &mut P) -> Option<Completion> {
+        let completion = self.completions.pop_front()?;
+        if P::ACTIVE {
+            let Completion { user_data, result, flags } = completion;
+            probe.completed(super::op::name(user_data), user_data, result, flags);
+        }
+        Some(completion)
+    }
+}
