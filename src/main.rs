@@ -1,2 +1,8 @@
-//! The `longshore` program.
-fn main() {}
+//! The `longshore` program. Everything it does is in [`cli`]; nothing below knows it.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

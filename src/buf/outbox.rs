@@ -31,6 +31,11 @@ impl Outbox {
         self.segments.is_empty()
     }
 
+    /// How many segments wait.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Queues one part. Small private parts are joined to a small private tail, and their buffer goes back to `pool`.
     pub(crate) fn push(&mut self, part: Part, pool: &mut Pool) {
         self.bytes += part.len();

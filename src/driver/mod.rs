@@ -47,7 +47,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 pub(crate) use event::{Event, FileSlice, Op, Submit};
-pub(crate) use listener::{Listener, ListenerId};
+pub(crate) use listener::{ListenOptions, Listener, ListenerId};
 pub(crate) use token::Token;
 pub(crate) use waker::Waker;
 

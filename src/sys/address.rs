@@ -11,7 +11,6 @@
 //! ```
 //!
 //! It does not know whether anything listens there.
-#![deny(unsafe_code)]
 
 use super::Family;
 use std::net::SocketAddr;

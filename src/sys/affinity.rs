@@ -22,7 +22,9 @@ pub fn pin_thread(probe: &mut impl Probe, cpu: usize) -> io::Result<()> {
     set.set(cpu)?;
     let call = Call::SchedSetaffinity { cpu };
     ask(probe, &call)?;
-    let result = sched_setaffinity(THIS_THREAD, &set).map(|()| 0).map_err(io::Error::from);
+    let result = sched_setaffinity(THIS_THREAD, &set)
+        .map(|()| 0)
+        .map_err(io::Error::from);
     told(probe, &call, result)?;
     Ok(())
 }

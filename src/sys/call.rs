@@ -15,90 +15,91 @@ use std::time::Duration;
 /// it). `fd` is a descriptor's number; a driver that submits to a ring may put an index of its direct table there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the arguments, under the man page's names")]
 #[rustfmt::skip] // one call, one line: this enum is read as a table
 pub enum Call<'a> {
     // A socket comes into being.
-    /// socket(2); `kind` includes `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
+    /// `socket(2)`; `kind` includes `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
     Socket { family: i32, kind: i32, protocol: i32 },
-    /// bind(2)
+    /// `bind(2)`
     Bind { fd: i32, address: &'a Address },
-    /// listen(2)
+    /// `listen(2)`
     Listen { fd: i32, backlog: i32 },
-    /// accept4(2); `from` is known after a call that asked for it.
+    /// `accept4(2)`; `from` is known after a call that asked for it.
     Accept4 { fd: i32, from: Option<&'a Address>, flags: i32 },
-    /// connect(2)
+    /// `connect(2)`
     Connect { fd: i32, address: &'a Address },
-    /// getsockname(2); `address` is known afterwards.
+    /// `getsockname(2)`; `address` is known afterwards.
     Getsockname { fd: i32, address: Option<&'a Address> },
-    /// getpeername(2); `address` is known afterwards.
+    /// `getpeername(2)`; `address` is known afterwards.
     Getpeername { fd: i32, address: Option<&'a Address> },
-    /// setsockopt(2)
+    /// `setsockopt(2)`
     Setsockopt { fd: i32, level: i32, option: i32, value: OptionValue },
-    /// getsockopt(2); `value` is known afterwards.
+    /// `getsockopt(2)`; `value` is known afterwards.
     Getsockopt { fd: i32, level: i32, option: i32, value: Option<OptionValue> },
-    /// fcntl(2) with `F_GETFL` (then the answer is the flags) or `F_SETFL`.
+    /// `fcntl(2)` with `F_GETFL` (then the answer is the flags) or `F_SETFL`.
     Fcntl { fd: i32, command: i32, flags: i32 },
 
     // Bytes move.
-    /// recv(2); `bytes` is the whole buffer.
+    /// `recv(2)`; `bytes` is the whole buffer.
     Recv { fd: i32, bytes: &'a [u8], flags: i32 },
-    /// send(2)
+    /// `send(2)`
     Send { fd: i32, bytes: &'a [u8], flags: i32 },
-    /// read(2); `bytes` is the whole buffer.
+    /// `read(2)`; `bytes` is the whole buffer.
     Read { fd: i32, bytes: &'a [u8] },
-    /// write(2)
+    /// `write(2)`
     Write { fd: i32, bytes: &'a [u8] },
-    /// writev(2)
+    /// `writev(2)`
     Writev { fd: i32, parts: &'a [IoSlice<'a>] },
-    /// sendmsg(2) on a connected socket.
+    /// `sendmsg(2)` on a connected socket.
     Sendmsg { fd: i32, parts: &'a [IoSlice<'a>], flags: i32 },
-    /// pread64(2); `bytes` is the whole buffer.
+    /// `pread64(2)`; `bytes` is the whole buffer.
     Pread { fd: i32, bytes: &'a [u8], offset: u64 },
-    /// sendfile(2)
+    /// `sendfile(2)`
     Sendfile { out: i32, file: i32, offset: u64, count: usize },
-    /// recvmsg(2) of one datagram; `from` and `truncated` are known afterwards.
+    /// `recvmsg(2)` of one datagram; `from` and `truncated` are known afterwards.
     Recvmsg { fd: i32, bytes: &'a [u8], from: Option<&'a Address>, truncated: bool, flags: i32 },
-    /// sendto(2)
+    /// `sendto(2)`
     Sendto { fd: i32, bytes: &'a [u8], to: &'a Address, flags: i32 },
 
     // Waiting and waking.
-    /// epoll_create1(2)
+    /// `epoll_create1(2)`
     EpollCreate1 { flags: i32 },
-    /// epoll_ctl(2); `op` is `EPOLL_CTL_ADD`, `_MOD` or `_DEL`.
+    /// `epoll_ctl(2)`; `op` is `EPOLL_CTL_ADD`, `_MOD` or `_DEL`.
     EpollCtl { epoll: i32, op: i32, fd: i32, events: u32, key: u64 },
-    /// epoll_wait(2), the timeout in whole milliseconds; `events` is the whole array.
+    /// `epoll_wait(2)`, the timeout in whole milliseconds; `events` is the whole array.
     EpollWait { epoll: i32, events: &'a [EpollEvent], timeout: Option<Duration> },
-    /// epoll_pwait2(2), the timeout in nanoseconds; `events` is the whole array.
+    /// `epoll_pwait2(2)`, the timeout in nanoseconds; `events` is the whole array.
     EpollPwait2 { epoll: i32, events: &'a [EpollEvent], timeout: Option<Duration> },
-    /// poll(2)
+    /// `poll(2)`
     Poll { fds: &'a [PollFd<'a>], timeout: Option<Duration> },
-    /// eventfd2(2)
+    /// `eventfd2(2)`
     Eventfd { value: u32, flags: i32 },
-    /// read(2) of an eventfd; `value` is known afterwards.
+    /// `read(2)` of an eventfd; `value` is known afterwards.
     EventfdRead { fd: i32, value: u64 },
-    /// write(2) to an eventfd.
+    /// `write(2)` to an eventfd.
     EventfdWrite { fd: i32, value: u64 },
-    /// io_uring_setup(2)
+    /// `io_uring_setup(2)`
     IoUringSetup { entries: u32, flags: u32 },
-    /// io_uring_enter(2)
+    /// `io_uring_enter(2)`
     IoUringEnter { fd: i32, to_submit: u32, min_complete: u32, flags: u32 },
-    /// io_uring_register(2)
+    /// `io_uring_register(2)`
     IoUringRegister { fd: i32, opcode: u32, entries: u32 },
 
     // Files, limits, threads.
-    /// openat2(2)
+    /// `openat2(2)`
     Openat2 { dir: i32, path: &'a Path, flags: u64, resolve: u64 },
-    /// getrlimit(2); the limits are known afterwards.
+    /// `getrlimit(2)`; the limits are known afterwards.
     Getrlimit { resource: u32, soft: u64, hard: u64 },
-    /// setrlimit(2)
+    /// `setrlimit(2)`
     Setrlimit { resource: u32, soft: u64, hard: u64 },
-    /// sched_setaffinity(2) of the calling thread to one processor.
+    /// `sched_setaffinity(2)` of the calling thread to one processor.
     SchedSetaffinity { cpu: usize },
 
     // The end.
-    /// shutdown(2)
+    /// `shutdown(2)`
     Shutdown { fd: i32, how: How },
-    /// close(2)
+    /// `close(2)`
     Close { fd: i32 },
 
     // What has no function here.

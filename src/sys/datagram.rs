@@ -44,7 +44,8 @@ pub struct Received {
 /// );
 /// sys::bind(probe, a.as_fd(), &any)?;
 /// sys::bind(probe, b.as_fd(), &any)?;
-/// sys::sendto(probe, a.as_fd(), b"twelve bytes", &sys::getsockname(probe, b.as_fd())?)?;
+/// let to = sys::getsockname(probe, b.as_fd())?;
+/// sys::sendto(probe, a.as_fd(), b"twelve bytes", &to)?;
 ///
 /// let mut buf = [0; 6];
 /// let received = sys::recvfrom(probe, b.as_fd(), &mut buf)?;
@@ -61,10 +62,19 @@ pub fn recvfrom(
 ) -> io::Result<Received> {
     let (fd, flags) = (fd.as_raw_fd(), 0);
     retry(|| {
-        let asked = Call::Recvmsg { fd, bytes: buf, from: None, truncated: false, flags };
+        let asked = Call::Recvmsg {
+            fd,
+            bytes: buf,
+            from: None,
+            truncated: false,
+            flags,
+        };
         ask(probe, &asked)?;
         let (mut storage, size) = empty_name();
-        let mut part = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+        let mut part = libc::iovec {
+            iov_base: buf.as_mut_ptr().cast(),
+            iov_len: buf.len(),
+        };
         // SAFETY: all zeros is a msghdr without address, parts and control data, kept true by libc's definition.
         let mut message: libc::msghdr = unsafe { mem::zeroed() };
         message.msg_name = (&raw mut storage).cast();
@@ -82,10 +92,20 @@ pub fn recvfrom(
             (Ok(_), 0) => Some(Address::Unix(UnixName::Unnamed)),
             (Ok(_), len) => Address::from_raw(&storage, len),
         };
-        let done = Call::Recvmsg { fd, bytes: buf, from: from.as_ref(), truncated, flags };
+        let done = Call::Recvmsg {
+            fd,
+            bytes: buf,
+            from: from.as_ref(),
+            truncated,
+            flags,
+        };
         let bytes = told(probe, &done, result)?;
         let from = from.ok_or_else(unknown_family)?;
-        Ok(Received { bytes, from, truncated })
+        Ok(Received {
+            bytes,
+            from,
+            truncated,
+        })
     })
 }
 
@@ -107,13 +127,17 @@ pub fn sendto(
 ) -> io::Result<usize> {
     let (fd, flags) = (fd.as_raw_fd(), libc::MSG_NOSIGNAL);
     let raw = to.to_sockaddr()?;
-    let call = Call::Sendto { fd, bytes, to, flags };
+    let call = Call::Sendto {
+        fd,
+        bytes,
+        to,
+        flags,
+    };
     retry(|| {
         ask(probe, &call)?;
         let (data, len) = (bytes.as_ptr().cast(), bytes.len());
         // SAFETY: `bytes` and `raw` live through the call, are as long as said, and are only read.
-        let answer =
-            unsafe { libc::sendto(fd, data, len, flags, raw.as_ptr().cast(), raw.len()) };
+        let answer = unsafe { libc::sendto(fd, data, len, flags, raw.as_ptr().cast(), raw.len()) };
         answered(probe, &call, answer)
     })
 }

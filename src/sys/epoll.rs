@@ -132,7 +132,13 @@ pub fn epoll_ctl_add(
     events: u32,
     key: u64,
 ) -> io::Result<()> {
-    control(probe, ep, libc::EPOLL_CTL_ADD, fd, EpollEvent::new(events, key))
+    control(
+        probe,
+        ep,
+        libc::EPOLL_CTL_ADD,
+        fd,
+        EpollEvent::new(events, key),
+    )
 }
 
 /// Watches a descriptor for something else, under another key (`epoll_ctl(2)` with `EPOLL_CTL_MOD`). Never blocks.
@@ -150,7 +156,13 @@ pub fn epoll_ctl_mod(
     events: u32,
     key: u64,
 ) -> io::Result<()> {
-    control(probe, ep, libc::EPOLL_CTL_MOD, fd, EpollEvent::new(events, key))
+    control(
+        probe,
+        ep,
+        libc::EPOLL_CTL_MOD,
+        fd,
+        EpollEvent::new(events, key),
+    )
 }
 
 /// Watches a descriptor no longer (`epoll_ctl(2)` with `EPOLL_CTL_DEL`). Never blocks.
@@ -178,7 +190,13 @@ fn control(
     mut event: EpollEvent,
 ) -> io::Result<()> {
     let (epoll, fd) = (ep.as_raw_fd(), fd.as_raw_fd());
-    let call = Call::EpollCtl { epoll, op, fd, events: event.events(), key: event.key() };
+    let call = Call::EpollCtl {
+        epoll,
+        op,
+        fd,
+        events: event.events(),
+        key: event.key(),
+    };
     retry(|| {
         ask(probe, &call)?;
         // SAFETY: `event` lives through the call, and the kernel only reads it.
@@ -231,7 +249,14 @@ fn wait_nanoseconds(
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
     });
-    ask(probe, &Call::EpollPwait2 { epoll, events, timeout })?;
+    ask(
+        probe,
+        &Call::EpollPwait2 {
+            epoll,
+            events,
+            timeout,
+        },
+    )?;
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let no_signals = std::ptr::null::<libc::sigset_t>();
     // SAFETY: the kernel writes at most `room` events to `events`, which is at least as long, ours alone, and laid out
@@ -239,9 +264,25 @@ fn wait_nanoseconds(
     // have no function for it.
     let answer = unsafe {
         let number = libc::SYS_epoll_pwait2;
-        libc::syscall(number, epoll, events.as_mut_ptr(), room, time, no_signals, 0usize)
+        libc::syscall(
+            number,
+            epoll,
+            events.as_mut_ptr(),
+            room,
+            time,
+            no_signals,
+            0usize,
+        )
     };
-    answered(probe, &Call::EpollPwait2 { epoll, events, timeout }, answer as isize)
+    answered(
+        probe,
+        &Call::EpollPwait2 {
+            epoll,
+            events,
+            timeout,
+        },
+        answer as isize,
+    )
 }
 
 fn wait_milliseconds(
@@ -252,11 +293,26 @@ fn wait_milliseconds(
 ) -> io::Result<usize> {
     let (epoll, room) = (ep.as_raw_fd(), room(events));
     let time = milliseconds_up(timeout);
-    ask(probe, &Call::EpollWait { epoll, events, timeout })?;
+    ask(
+        probe,
+        &Call::EpollWait {
+            epoll,
+            events,
+            timeout,
+        },
+    )?;
     // SAFETY: the kernel writes at most `room` events to `events`, which is at least as long, ours alone, and laid out
     // as `epoll_event` (`repr(transparent)`).
     let answer = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr().cast(), room, time) };
-    answered(probe, &Call::EpollWait { epoll, events, timeout }, answer as isize)
+    answered(
+        probe,
+        &Call::EpollWait {
+            epoll,
+            events,
+            timeout,
+        },
+        answer as isize,
+    )
 }
 
 fn room(events: &[EpollEvent]) -> i32 {

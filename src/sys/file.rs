@@ -73,7 +73,12 @@ pub fn openat2(
         how.flags |= libc::O_NONBLOCK as u64;
     }
     how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
-    let call = Call::Openat2 { dir, path, flags: how.flags, resolve: how.resolve };
+    let call = Call::Openat2 {
+        dir,
+        path,
+        flags: how.flags,
+        resolve: how.resolve,
+    };
     let fd = retry(|| {
         ask(probe, &call)?;
         // SAFETY: `name` ends in NUL, `how` is as long as said, and both live through the call. The C library has no
@@ -104,11 +109,26 @@ pub fn pread(
 ) -> io::Result<usize> {
     let (fd, at) = (file.as_raw_fd(), file_offset(offset)?);
     retry(|| {
-        let most = ask(probe, &Call::Pread { fd, bytes: buf, offset })?;
+        let most = ask(
+            probe,
+            &Call::Pread {
+                fd,
+                bytes: buf,
+                offset,
+            },
+        )?;
         let len = buf.len().min(most);
         // SAFETY: the kernel writes at most `len` bytes to `buf`, which is at least as long and ours alone.
         let answer = unsafe { libc::pread64(fd, buf.as_mut_ptr().cast(), len, at) };
-        answered(probe, &Call::Pread { fd, bytes: buf, offset }, answer)
+        answered(
+            probe,
+            &Call::Pread {
+                fd,
+                bytes: buf,
+                offset,
+            },
+            answer,
+        )
     })
 }
 
@@ -132,7 +152,12 @@ pub fn sendfile(
     count: usize,
 ) -> io::Result<usize> {
     let (out, file, at) = (out.as_raw_fd(), file.as_raw_fd(), file_offset(offset)?);
-    let call = Call::Sendfile { out, file, offset, count };
+    let call = Call::Sendfile {
+        out,
+        file,
+        offset,
+        count,
+    };
     retry(|| {
         let most = ask(probe, &call)?;
         let mut at = at;

@@ -54,26 +54,36 @@
 mod address;
 mod affinity;
 mod call;
+mod count;
 mod datagram;
+mod dynamic;
 mod end;
 mod epoll;
 mod errno;
 mod event;
 mod file;
+mod flags;
+mod flaky;
 mod hook;
 mod options;
 mod poll;
 mod probe;
 mod read_options;
 mod rlimit;
+mod show;
 pub mod signal;
 mod socket;
+mod strace;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Address, AddressError, SUN_PATH_BYTES_MAX, UnixName};
 pub use affinity::{allowed_cpus, pin_thread};
 pub use call::{Call, OptionValue};
+pub use count::{Count, Counts, Figures, RingFigures};
 pub use datagram::{Received, recvfrom, sendto};
+pub use dynamic::{Dynamic, Watch};
 pub use end::{How, close, shutdown};
 pub use epoll::{
     EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLPRI,
@@ -82,6 +92,7 @@ pub use epoll::{
 pub use errno::{AcceptError, StreamError, accept_error, errno_name, stream_error};
 pub use event::{eventfd, eventfd_read, eventfd_write};
 pub use file::{Beneath, openat2, pread, sendfile};
+pub use flaky::Flaky;
 pub use options::{SocketOption, setsockopt};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
 pub use probe::{Probe, Silent, Verdict};
@@ -96,4 +107,5 @@ pub use socket::{
     Family, Kind, Mode, accept4, accept4_from, bind, connect, getpeername, getsockname, listen,
     set_mode, socket,
 };
+pub use strace::Strace;
 pub use stream::{read, recv, send, sendmsg, write, writev};

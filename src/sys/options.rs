@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Times are rounded up to the unit that the kernel keeps, so that a short one is never "off"; zero is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketOption {
-    /// Bind although old connections of the address are in TIME_WAIT: a server restarts without waiting
+    /// Bind although old connections of the address are in `TIME_WAIT`: a server restarts without waiting
     /// (`SO_REUSEADDR`). Off by default.
     ReuseAddress(bool),
     /// Several sockets of one user listen on one address and the kernel spreads connections over them
@@ -91,23 +91,47 @@ pub fn setsockopt(
         SocketOption::ReuseAddress(on) => int(probe, fd, SOL_SOCKET, libc::SO_REUSEADDR, on.into()),
         SocketOption::ReusePort(on) => int(probe, fd, SOL_SOCKET, libc::SO_REUSEPORT, on.into()),
         SocketOption::NoDelay(on) => int(probe, fd, IPPROTO_TCP, libc::TCP_NODELAY, on.into()),
-        SocketOption::DeferAccept(time) => {
-            int(probe, fd, IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds(time))
-        }
+        SocketOption::DeferAccept(time) => int(
+            probe,
+            fd,
+            IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            seconds(time),
+        ),
         SocketOption::FastOpen(queue) => int(probe, fd, IPPROTO_TCP, libc::TCP_FASTOPEN, queue),
-        SocketOption::Keepalive { idle, interval, count } => {
+        SocketOption::Keepalive {
+            idle,
+            interval,
+            count,
+        } => {
             let count = i32::try_from(count).unwrap_or(i32::MAX);
             int(probe, fd, SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
             int(probe, fd, IPPROTO_TCP, libc::TCP_KEEPIDLE, seconds(idle))?;
-            int(probe, fd, IPPROTO_TCP, libc::TCP_KEEPINTVL, seconds(interval))?;
+            int(
+                probe,
+                fd,
+                IPPROTO_TCP,
+                libc::TCP_KEEPINTVL,
+                seconds(interval),
+            )?;
             int(probe, fd, IPPROTO_TCP, libc::TCP_KEEPCNT, count)
         }
-        SocketOption::UserTimeout(time) => {
-            int(probe, fd, IPPROTO_TCP, libc::TCP_USER_TIMEOUT, milliseconds(time))
-        }
+        SocketOption::UserTimeout(time) => int(
+            probe,
+            fd,
+            IPPROTO_TCP,
+            libc::TCP_USER_TIMEOUT,
+            milliseconds(time),
+        ),
         SocketOption::NotSentLowat(bytes) => {
             // The kernel reads these four bytes as unsigned.
-            int(probe, fd, IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes.cast_signed())
+            int(
+                probe,
+                fd,
+                IPPROTO_TCP,
+                libc::TCP_NOTSENT_LOWAT,
+                bytes.cast_signed(),
+            )
         }
         SocketOption::ReceiveBuffer(bytes) => {
             int(probe, fd, SOL_SOCKET, libc::SO_RCVBUF, clamped(bytes))
@@ -115,9 +139,13 @@ pub fn setsockopt(
         SocketOption::SendBuffer(bytes) => {
             int(probe, fd, SOL_SOCKET, libc::SO_SNDBUF, clamped(bytes))
         }
-        SocketOption::BindAddressNoPort(on) => {
-            int(probe, fd, IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, on.into())
-        }
+        SocketOption::BindAddressNoPort(on) => int(
+            probe,
+            fd,
+            IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            on.into(),
+        ),
         SocketOption::OnlyV6(on) => int(probe, fd, IPPROTO_IPV6, libc::IPV6_V6ONLY, on.into()),
         SocketOption::Linger(time) => set_linger(probe, fd, time),
     }
@@ -131,10 +159,18 @@ fn int(
     value: i32,
 ) -> io::Result<()> {
     let fd = fd.as_raw_fd();
-    let call = Call::Setsockopt { fd, level, option, value: OptionValue::Int(value) };
+    let call = Call::Setsockopt {
+        fd,
+        level,
+        option,
+        value: OptionValue::Int(value),
+    };
     retry(|| {
         ask(probe, &call)?;
-        let (data, len) = ((&raw const value).cast(), size_of_val(&value) as libc::socklen_t);
+        let (data, len) = (
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        );
         // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
         let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
         answered(probe, &call, answer as isize)
@@ -150,11 +186,22 @@ fn set_linger(
     let fd = fd.as_raw_fd();
     let (level, option) = (libc::SOL_SOCKET, libc::SO_LINGER);
     let (on, seconds) = (time.is_some(), time.map_or(0, seconds));
-    let value = libc::linger { l_onoff: on.into(), l_linger: seconds };
-    let call = Call::Setsockopt { fd, level, option, value: OptionValue::Linger { on, seconds } };
+    let value = libc::linger {
+        l_onoff: on.into(),
+        l_linger: seconds,
+    };
+    let call = Call::Setsockopt {
+        fd,
+        level,
+        option,
+        value: OptionValue::Linger { on, seconds },
+    };
     retry(|| {
         ask(probe, &call)?;
-        let (data, len) = ((&raw const value).cast(), size_of_val(&value) as libc::socklen_t);
+        let (data, len) = (
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        );
         // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
         let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
         answered(probe, &call, answer as isize)
@@ -163,7 +210,9 @@ fn set_linger(
 }
 
 fn seconds(time: Duration) -> i32 {
-    let whole = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    let whole = time
+        .as_secs()
+        .saturating_add(u64::from(time.subsec_nanos() > 0));
     i32::try_from(whole).unwrap_or(i32::MAX)
 }
 

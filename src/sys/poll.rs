@@ -34,7 +34,11 @@ impl<'fd> PollFd<'fd> {
     /// Waits for `events` (`POLLIN`, `POLLOUT`, …) on `fd`.
     #[inline]
     pub fn new(fd: BorrowedFd<'fd>, events: i16) -> Self {
-        let raw = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+        let raw = libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events,
+            revents: 0,
+        };
         PollFd(raw, PhantomData)
     }
 

@@ -40,7 +40,7 @@ pub fn is_listening(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<bo
     on(int(probe, fd, SOL_SOCKET, libc::SO_ACCEPTCONN))
 }
 
-/// Whether addresses in TIME_WAIT may be bound (`SO_REUSEADDR`).
+/// Whether addresses in `TIME_WAIT` may be bound (`SO_REUSEADDR`).
 ///
 /// # Errors
 ///
@@ -102,10 +102,7 @@ pub struct KeepaliveTimes {
 /// # Errors
 ///
 /// EOPNOTSUPP: keepalive is on and it is no TCP socket.
-pub fn keepalive(
-    probe: &mut impl Probe,
-    fd: BorrowedFd<'_>,
-) -> io::Result<Option<KeepaliveTimes>> {
+pub fn keepalive(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Option<KeepaliveTimes>> {
     if int(probe, fd, SOL_SOCKET, libc::SO_KEEPALIVE)? == 0 {
         return Ok(None);
     }
@@ -178,38 +175,73 @@ pub fn only_v6(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<bool> {
 /// As every call of this kind.
 pub fn linger(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
     let (fd, level, option) = (fd.as_raw_fd(), SOL_SOCKET, libc::SO_LINGER);
-    let mut raw = libc::linger { l_onoff: 0, l_linger: 0 };
+    let mut raw = libc::linger {
+        l_onoff: 0,
+        l_linger: 0,
+    };
     retry(|| {
-        ask(probe, &Call::Getsockopt { fd, level, option, value: None })?;
+        ask(
+            probe,
+            &Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value: None,
+            },
+        )?;
         let mut len = size_of_val(&raw) as libc::socklen_t;
         // SAFETY: `raw` and `len` live through the call, and `len` starts as the size of `raw`.
         let answer =
             unsafe { libc::getsockopt(fd, level, option, (&raw mut raw).cast(), &raw mut len) };
         let result = outcome(answer as isize);
-        let value = OptionValue::Linger { on: raw.l_onoff != 0, seconds: raw.l_linger };
+        let value = OptionValue::Linger {
+            on: raw.l_onoff != 0,
+            seconds: raw.l_linger,
+        };
         let value = result.is_ok().then_some(value);
-        told(probe, &Call::Getsockopt { fd, level, option, value }, result)
+        told(
+            probe,
+            &Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value,
+            },
+            result,
+        )
     })?;
     Ok((raw.l_onoff != 0).then(|| seconds(raw.l_linger)))
 }
 
-fn int(
-    probe: &mut impl Probe,
-    fd: BorrowedFd<'_>,
-    level: i32,
-    option: i32,
-) -> io::Result<i32> {
+fn int(probe: &mut impl Probe, fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<i32> {
     let fd = fd.as_raw_fd();
     let mut number = 0i32;
     retry(|| {
-        ask(probe, &Call::Getsockopt { fd, level, option, value: None })?;
+        ask(
+            probe,
+            &Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value: None,
+            },
+        )?;
         let mut len = size_of_val(&number) as libc::socklen_t;
         // SAFETY: `number` and `len` live through the call, and `len` starts as the size of `number`.
         let answer =
             unsafe { libc::getsockopt(fd, level, option, (&raw mut number).cast(), &raw mut len) };
         let result = outcome(answer as isize);
         let value = result.is_ok().then_some(OptionValue::Int(number));
-        told(probe, &Call::Getsockopt { fd, level, option, value }, result)
+        told(
+            probe,
+            &Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value,
+            },
+            result,
+        )
     })?;
     Ok(number)
 }

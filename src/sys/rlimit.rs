@@ -10,7 +10,7 @@ use std::io;
 
 /// The soft and hard limit of open descriptors (`RLIMIT_NOFILE`, `getrlimit(2)`).
 ///
-/// Descriptors in an io_uring's direct table do not count against it; the table's length is bounded by it.
+/// Descriptors in a ring's direct table do not count against it; the table's length is bounded by it.
 ///
 /// # Errors
 ///
@@ -49,17 +49,38 @@ pub fn memlock() -> io::Result<(u64, u64)> {
 pub fn raise_nofile(probe: &mut impl Probe) -> io::Result<u64> {
     let resource = Resource::RLIMIT_NOFILE;
     let number = libc::RLIMIT_NOFILE;
-    ask(probe, &Call::Getrlimit { resource: number, soft: 0, hard: 0 })?;
+    ask(
+        probe,
+        &Call::Getrlimit {
+            resource: number,
+            soft: 0,
+            hard: 0,
+        },
+    )?;
     let answer = getrlimit(resource);
     let (soft, hard) = answer.unwrap_or_default();
     let result = answer.map(|_| 0).map_err(io::Error::from);
-    told(probe, &Call::Getrlimit { resource: number, soft, hard }, result)?;
+    told(
+        probe,
+        &Call::Getrlimit {
+            resource: number,
+            soft,
+            hard,
+        },
+        result,
+    )?;
     if soft == hard {
         return Ok(hard);
     }
-    let call = Call::Setrlimit { resource: number, soft: hard, hard };
+    let call = Call::Setrlimit {
+        resource: number,
+        soft: hard,
+        hard,
+    };
     ask(probe, &call)?;
-    let result = setrlimit(resource, hard, hard).map(|()| 0).map_err(io::Error::from);
+    let result = setrlimit(resource, hard, hard)
+        .map(|()| 0)
+        .map_err(io::Error::from);
     told(probe, &call, result)?;
     Ok(hard)
 }

@@ -83,7 +83,11 @@ fn mask(how: i32, signals: &[i32]) -> io::Result<()> {
     // SAFETY: `set` is initialised by `set_of`; a null pointer says that the old mask is not wanted.
     let errno = unsafe { libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut()) };
     // Unlike system calls, it answers the errno itself (pthread_sigmask(3)).
-    if errno == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(errno)) }
+    if errno == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(errno))
+    }
 }
 
 fn set_of(signals: &[i32]) -> io::Result<libc::sigset_t> {

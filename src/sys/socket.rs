@@ -85,7 +85,11 @@ pub fn socket(
     mode: Mode,
 ) -> io::Result<OwnedFd> {
     let (family, kind) = (family.raw(), kind.raw() | mode.flags());
-    let call = Call::Socket { family, kind, protocol: 0 };
+    let call = Call::Socket {
+        family,
+        kind,
+        protocol: 0,
+    };
     let fd = retry(|| {
         ask(probe, &call)?;
         // SAFETY: three integers; no memory is shared with the kernel.
@@ -155,13 +159,16 @@ pub fn accept4(
     mode: Mode,
 ) -> io::Result<OwnedFd> {
     let (listener, flags) = (listener.as_raw_fd(), mode.flags());
-    let call = Call::Accept4 { fd: listener, from: None, flags };
+    let call = Call::Accept4 {
+        fd: listener,
+        from: None,
+        flags,
+    };
     let fd = retry(|| {
         ask(probe, &call)?;
         // SAFETY: null pointers say that the peer's address is not wanted (accept(2)).
-        let answer = unsafe {
-            libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags)
-        };
+        let answer =
+            unsafe { libc::accept4(listener, std::ptr::null_mut(), std::ptr::null_mut(), flags) };
         answered(probe, &call, answer as isize)
     })?;
     // SAFETY: `fd` is open and nobody else's, kept true by the kernel, which has just made it.
@@ -183,12 +190,18 @@ pub fn accept4_from(
 ) -> io::Result<(OwnedFd, Address)> {
     let (listener, flags) = (listener.as_raw_fd(), mode.flags());
     retry(|| {
-        ask(probe, &Call::Accept4 { fd: listener, from: None, flags })?;
+        ask(
+            probe,
+            &Call::Accept4 {
+                fd: listener,
+                from: None,
+                flags,
+            },
+        )?;
         let (mut storage, mut len) = empty_name();
         // SAFETY: `storage` and `len` live through the call, and `len` starts as the storage's size.
-        let answer = unsafe {
-            libc::accept4(listener, (&raw mut storage).cast(), &raw mut len, flags)
-        };
+        let answer =
+            unsafe { libc::accept4(listener, (&raw mut storage).cast(), &raw mut len, flags) };
         let result = outcome(answer as isize);
         // Owned before anything else can fail, so that it cannot leak.
         let fd = result
@@ -197,7 +210,15 @@ pub fn accept4_from(
             // SAFETY: `fd` is open and nobody else's, kept true by the kernel, which has just made it.
             .map(|&fd| unsafe { OwnedFd::from_raw_fd(fd as i32) });
         let from = fd.as_ref().and_then(|_| Address::from_raw(&storage, len));
-        told(probe, &Call::Accept4 { fd: listener, from: from.as_ref(), flags }, result)?;
+        told(
+            probe,
+            &Call::Accept4 {
+                fd: listener,
+                from: from.as_ref(),
+                flags,
+            },
+            result,
+        )?;
         match (fd, from) {
             (Some(fd), Some(from)) => Ok((fd, from)),
             _ => Err(unknown_family()),
@@ -245,8 +266,18 @@ pub fn getsockname(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Add
         // SAFETY: `storage` and `len` live through the call, and `len` starts as the storage's size.
         let answer = unsafe { libc::getsockname(fd, (&raw mut storage).cast(), &raw mut len) };
         let result = outcome(answer as isize);
-        let address = result.is_ok().then(|| Address::from_raw(&storage, len)).flatten();
-        told(probe, &Call::Getsockname { fd, address: address.as_ref() }, result)?;
+        let address = result
+            .is_ok()
+            .then(|| Address::from_raw(&storage, len))
+            .flatten();
+        told(
+            probe,
+            &Call::Getsockname {
+                fd,
+                address: address.as_ref(),
+            },
+            result,
+        )?;
         address.ok_or_else(unknown_family)
     })
 }
@@ -265,8 +296,18 @@ pub fn getpeername(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Add
         // SAFETY: `storage` and `len` live through the call, and `len` starts as the storage's size.
         let answer = unsafe { libc::getpeername(fd, (&raw mut storage).cast(), &raw mut len) };
         let result = outcome(answer as isize);
-        let address = result.is_ok().then(|| Address::from_raw(&storage, len)).flatten();
-        told(probe, &Call::Getpeername { fd, address: address.as_ref() }, result)?;
+        let address = result
+            .is_ok()
+            .then(|| Address::from_raw(&storage, len))
+            .flatten();
+        told(
+            probe,
+            &Call::Getpeername {
+                fd,
+                address: address.as_ref(),
+            },
+            result,
+        )?;
         address.ok_or_else(unknown_family)
     })
 }
@@ -282,7 +323,11 @@ pub fn getpeername(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Add
 #[inline]
 pub fn set_mode(probe: &mut impl Probe, fd: BorrowedFd<'_>, mode: Mode) -> io::Result<()> {
     let fd = fd.as_raw_fd();
-    let read = Call::Fcntl { fd, command: libc::F_GETFL, flags: 0 };
+    let read = Call::Fcntl {
+        fd,
+        command: libc::F_GETFL,
+        flags: 0,
+    };
     let before = retry(|| {
         ask(probe, &read)?;
         // SAFETY: F_GETFL takes no third argument and shares no memory.
@@ -293,7 +338,11 @@ pub fn set_mode(probe: &mut impl Probe, fd: BorrowedFd<'_>, mode: Mode) -> io::R
         Mode::Blocking => before & !libc::O_NONBLOCK,
         Mode::Nonblocking => before | libc::O_NONBLOCK,
     };
-    let write = Call::Fcntl { fd, command: libc::F_SETFL, flags };
+    let write = Call::Fcntl {
+        fd,
+        command: libc::F_SETFL,
+        flags,
+    };
     retry(|| {
         ask(probe, &write)?;
         // SAFETY: F_SETFL takes an integer and shares no memory.
@@ -307,7 +356,10 @@ pub fn set_mode(probe: &mut impl Probe, fd: BorrowedFd<'_>, mode: Mode) -> io::R
 pub(super) fn empty_name() -> (libc::sockaddr_storage, libc::socklen_t) {
     // SAFETY: all zeros is a sockaddr_storage, kept true by libc's definition: integers and bytes.
     let storage = unsafe { mem::zeroed() };
-    (storage, size_of::<libc::sockaddr_storage>() as libc::socklen_t)
+    (
+        storage,
+        size_of::<libc::sockaddr_storage>() as libc::socklen_t,
+    )
 }
 
 pub(super) fn unknown_family() -> io::Error {

@@ -28,11 +28,26 @@ const SHORTENED_PARTS_MAX: usize = 16;
 pub fn recv(probe: &mut impl Probe, fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
     let (fd, flags) = (fd.as_raw_fd(), 0);
     retry(|| {
-        let most = ask(probe, &Call::Recv { fd, bytes: buf, flags })?;
+        let most = ask(
+            probe,
+            &Call::Recv {
+                fd,
+                bytes: buf,
+                flags,
+            },
+        )?;
         let len = buf.len().min(most);
         // SAFETY: the kernel writes at most `len` bytes to `buf`, which is at least as long and ours alone.
         let answer = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), len, flags) };
-        answered(probe, &Call::Recv { fd, bytes: buf, flags }, answer)
+        answered(
+            probe,
+            &Call::Recv {
+                fd,
+                bytes: buf,
+                flags,
+            },
+            answer,
+        )
     })
 }
 
@@ -100,11 +115,11 @@ pub fn write(probe: &mut impl Probe, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Re
 
 /// Writes several buffers as if they were one (`writev(2)`).
 ///
-/// As [`write`], SIGPIPE included. Parts after the 1024th are left for the next call: a short answer.
+/// As [`write()`], SIGPIPE included. Parts after the 1024th are left for the next call: a short answer.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 #[inline]
 pub fn writev(
     probe: &mut impl Probe,

@@ -80,7 +80,10 @@ impl Display for AddressError {
                 f,
                 "{text} names no known host ({why}): check the name, or write its address"
             ),
-            Self::NoName => write!(f, "unix: has no name: write unix:/run/name.sock or unix:@name"),
+            Self::NoName => write!(
+                f,
+                "unix: has no name: write unix:/run/name.sock or unix:@name"
+            ),
             Self::NameTooLong(len) => write!(
                 f,
                 "the socket's name has {len} bytes and {SUN_PATH_BYTES_MAX} is the most: write a shorter path, or an \

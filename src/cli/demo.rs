@@ -1,0 +1,178 @@
+//! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
+
+use longshore::http::{Head, Method, Status};
+use longshore::{Body, Handler, Message, Replied, Reply, Request, Socket};
+
+const INDEX: &str = include_str!("index.html");
+
+/// What a path answers to, as its `Allow` field says it.
+const READ: &str = "GET, HEAD, OPTIONS";
+const READ_AND_POST: &str = "GET, HEAD, POST, OPTIONS";
+const POST: &str = "POST, OPTIONS";
+const ECHO: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+/// The demo server.
+#[derive(Debug, Default)]
+pub(crate) struct Demo;
+
+/// What it keeps of each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    /// Bytes of the upload in hand.
+    uploaded: u64,
+}
+
+/// The fixed paths.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Index,
+    Plaintext,
+    Json,
+    Pipeline,
+    Baseline,
+    Echo,
+    Upload,
+    WebSocket,
+}
+
+impl Route {
+    fn of(path: &[u8]) -> Option<Self> {
+        Some(match path {
+            b"/plaintext" => Self::Plaintext,
+            b"/json" => Self::Json,
+            b"/pipeline" => Self::Pipeline,
+            b"/baseline11" => Self::Baseline,
+            b"/echo" => Self::Echo,
+            b"/upload" => Self::Upload,
+            b"/ws" => Self::WebSocket,
+            b"/" => Self::Index,
+            _ => return None,
+        })
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Index | Self::Plaintext | Self::Json | Self::Pipeline | Self::WebSocket => READ,
+            Self::Baseline => READ_AND_POST,
+            Self::Upload => POST,
+            Self::Echo => ECHO,
+        }
+    }
+
+    fn allows(self, method: Method<'_>) -> bool {
+        self.allow().split(", ").any(|allowed| allowed.as_bytes() == method.as_bytes())
+    }
+}
+
+impl Handler for Demo {
+    type Connection = Connection;
+
+    fn head(&mut self, head: &Head<'_>, connection: &mut Connection) -> Body {
+        connection.uploaded = 0;
+        match (Route::of(head.target.path()), head.method) {
+            (Some(Route::Upload), Method::Post) => Body::Stream,
+            _ => Body::Collect,
+        }
+    }
+
+    fn body(&mut self, piece: &mut [u8], connection: &mut Connection) {
+        connection.uploaded += piece.len() as u64;
+    }
+
+    #[inline]
+    fn request(&mut self, request: Request<'_>, reply: Reply<'_>, connection: &mut Connection) -> Replied {
+        let method = request.method();
+        if matches!(method, Method::Unknown(_)) {
+            return reply.error(Status::NOT_IMPLEMENTED, "This method is not known here.");
+        }
+        let Some(route) = Route::of(request.path()) else {
+            return elsewhere(&request, reply);
+        };
+        if !route.allows(method) {
+            return refused(reply, route.allow());
+        }
+        if method == Method::Options && route != Route::Echo {
+            return options(reply, route.allow());
+        }
+        match route {
+            Route::Plaintext => reply.text("Hello, World!"),
+            Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
+            Route::Pipeline => reply.text("ok"),
+            Route::Echo => reply.ok("application/octet-stream", request.body()),
+            Route::WebSocket => reply.websocket(&request),
+            Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
+            Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {
+                Some(sum) => reply.text(itoa::Buffer::new().format(sum)),
+                None => reply.error(Status::BAD_REQUEST, "a, b and the body must be integers whose sum fits into 64 bits."),
+            },
+            Route::Upload => {
+                let bytes = std::mem::take(&mut connection.uploaded);
+                reply.text(itoa::Buffer::new().format(bytes))
+            }
+        }
+    }
+
+    #[inline]
+    fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, _: &mut Connection) {
+        socket.send(message.kind, message.bytes);
+    }
+}
+
+/// Not a path of ours: `*`, or nothing.
+fn elsewhere(request: &Request<'_>, reply: Reply<'_>) -> Replied {
+    match request.method() {
+        Method::Options if request.head().target.raw() == b"*" => options(reply, ECHO),
+        Method::Trace | Method::Connect => refused(reply, READ),
+        _ => reply.error(Status::NOT_FOUND, "There is nothing here."),
+    }
+}
+
+fn refused(reply: Reply<'_>, allow: &'static str) -> Replied {
+    let reply = reply.status(Status::METHOD_NOT_ALLOWED).field("Allow", allow).expect("a constant");
+    reply.content("text/plain; charset=utf-8", b"This path does not answer to this method.\n")
+}
+
+fn options(reply: Reply<'_>, allow: &'static str) -> Replied {
+    reply.status(Status::NO_CONTENT).field("Allow", allow).expect("a constant").empty()
+}
+
+/// `a` + `b` + the body. `None` if a term is missing or no integer, or the sum does not fit.
+fn sum(query: &[u8], body: &[u8]) -> Option<i64> {
+    let term = |name: &[u8]| {
+        let mut values = query.split(|byte| *byte == b'&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="));
+        integer(values.next()?)
+    };
+    let mut sum = i128::from(term(b"a")?) + i128::from(term(b"b")?);
+    if !body.is_empty() {
+        sum += i128::from(integer(body)?);
+    }
+    i64::try_from(sum).ok()
+}
+
+fn integer(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_needs_every_term_and_64_bits() {
+        assert_eq!(sum(b"a=1&b=2", b""), Some(3));
+        assert_eq!(sum(b"b=-2&x=9&a=1", b"10\n"), Some(9));
+        assert_eq!(sum(b"a=9223372036854775807&b=0", b""), Some(i64::MAX));
+        assert_eq!(sum(b"a=9223372036854775807&b=1", b"-1"), Some(i64::MAX));
+        for bad in ["", "a=1", "a=1&b=", "a=1&b=x", "a=9223372036854775807&b=1", "aa=1&b=1", "a=1.0&b=1"] {
+            assert_eq!(sum(bad.as_bytes(), b""), None, "{bad}");
+        }
+        assert_eq!(sum(b"a=1&b=2", b"ten"), None);
+    }
+
+    #[test]
+    fn paths_are_exact() {
+        assert!(Route::of(b"/plaintext") == Some(Route::Plaintext));
+        assert!(Route::of(b"/plaintext/").is_none());
+        assert!(Route::of(b"/Plaintext").is_none());
+    }
+}

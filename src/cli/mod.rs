@@ -1,0 +1,44 @@
+//! Layer 8, the program: subcommands, their options, and what they print.
+//!
+//! Exit codes: 0 for success, 1 for a failure, 2 for a mistake on the command line. An error is one line on standard
+//! error that says what happened and what to do.
+
+mod demo;
+mod doctor;
+mod limits;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A low-level socket server for Linux: epoll, io_uring and mio, with HTTP/1.1 and WebSocket.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    // clap exits with 2 on a mistake, and with 0 after --help and --version.
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Doctor(doctor) => doctor.run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("longshore: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

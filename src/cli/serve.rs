@@ -1,0 +1,206 @@
+//! `longshore serve`: the demo and benchmark server.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use longshore::sys::{self, Address, SocketOption};
+use longshore::{Backend, Bound, Report, Server, Stopper, Workers};
+
+use super::demo::Demo;
+use super::limits::LimitOptions;
+
+/// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
+///
+/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
+    #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = Address::resolve)]
+    listen: Vec<Address>,
+    /// How to do input and output: auto, epoll, io-uring or mio
+    #[arg(long, short, value_name = "NAME", default_value = "auto")]
+    backend: Backend,
+    /// How many threads serve: a number, or auto for one per processor
+    #[arg(long, short, value_name = "N", default_value = "auto", value_parser = workers)]
+    workers: Workers,
+    /// Keep each worker on a processor of its own
+    #[arg(long)]
+    pin: bool,
+    /// How many clients may wait to be accepted; the kernel caps it at net.core.somaxconn
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    backlog: u32,
+    /// Share the port with other programs that do so too (SO_REUSEPORT)
+    #[arg(long)]
+    reuse_port: bool,
+    /// The most connections of each worker; more clients wait [what `ulimit -n` allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    connections_max: Option<u32>,
+    /// Permission bits of Unix sockets, in octal [what the umask leaves]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    unix_mode: Option<u32>,
+    /// At the end, print system calls and ring operations, in all and per request
+    #[arg(long)]
+    count_calls: bool,
+    #[command(flatten)]
+    sockets: SocketOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+/// Options of the sockets, tcp(7) and socket(7).
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sockets")]
+struct SocketOptions {
+    /// Wake for a client only when its first bytes are there, or after SECONDS (TCP_DEFER_ACCEPT)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    defer_accept: Option<u64>,
+    /// Accept data in the SYN, for at most N clients that are not confirmed yet (TCP_FASTOPEN)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    fast_open: Option<i32>,
+    /// Probe connections that were silent for SECONDS, 3 times 10 s apart (SO_KEEPALIVE)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=32767))]
+    keepalive: Option<u64>,
+    /// Drop a connection whose data is unacknowledged for SECONDS (TCP_USER_TIMEOUT)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
+    user_timeout: Option<u64>,
+    /// Report room to send only below BYTES that have not left yet (TCP_NOTSENT_LOWAT)
+    #[arg(long, value_name = "BYTES")]
+    not_sent_lowat: Option<u32>,
+    /// Bytes of each receive buffer in the kernel (SO_RCVBUF)
+    #[arg(long, value_name = "BYTES")]
+    receive_buffer: Option<usize>,
+    /// Bytes of each send buffer in the kernel (SO_SNDBUF)
+    #[arg(long, value_name = "BYTES")]
+    send_buffer: Option<usize>,
+    /// IPv6 listeners take no IPv4 clients (IPV6_V6ONLY)
+    #[arg(long)]
+    only_v6: bool,
+}
+
+fn workers(text: &str) -> Result<Workers, String> {
+    match text.parse() {
+        Ok(count @ 1..=1024) => Ok(Workers::Count(count)),
+        _ if text == "auto" => Ok(Workers::Auto),
+        _ => Err("must be auto or a number from 1 to 1024".to_owned()),
+    }
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode @ 0..=0o777) => Ok(mode),
+        _ => Err("must be octal permission bits, like 660".to_owned()),
+    }
+}
+
+impl SocketOptions {
+    fn options(&self) -> impl Iterator<Item = SocketOption> {
+        let seconds = Duration::from_secs;
+        let keepalive =
+            |idle| SocketOption::Keepalive { idle: seconds(idle), interval: seconds(10), count: 3 };
+        [
+            self.defer_accept.map(|wait| SocketOption::DeferAccept(seconds(wait))),
+            self.fast_open.map(SocketOption::FastOpen),
+            self.keepalive.map(keepalive),
+            self.user_timeout.map(|limit| SocketOption::UserTimeout(seconds(limit))),
+            self.not_sent_lowat.map(SocketOption::NotSentLowat),
+            self.receive_buffer.map(SocketOption::ReceiveBuffer),
+            self.send_buffer.map(SocketOption::SendBuffer),
+            self.only_v6.then_some(SocketOption::OnlyV6(true)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<ExitCode, String> {
+        // Before any thread is made, so that all of them leave these signals to the one that waits for them.
+        sys::block(&[libc::SIGINT, libc::SIGTERM]).map_err(|error| format!("cannot block signals: {error}"))?;
+        // The soft limit is a default for old programs that use select(2).
+        let _ = sys::raise_nofile(&mut sys::Silent);
+        let mut server = Server::new()
+            .backend(self.backend)
+            .workers(self.workers)
+            .pin(self.pin)
+            .backlog(self.backlog)
+            .reuse_port(self.reuse_port)
+            .count_calls(self.count_calls)
+            .limits(self.limits.limits());
+        server = self.listen.iter().cloned().fold(server, Server::listen);
+        server = self.sockets.options().fold(server, Server::socket_option);
+        if let Some(mode) = self.unix_mode {
+            server = server.unix_mode(mode);
+        }
+        if let Some(connections) = self.connections_max {
+            server = server.connections_max(connections);
+        }
+        let bound = server.bind().map_err(|error| error.to_string())?;
+        announce(&bound);
+        wait_for_signals(bound.stopper())?;
+        let report = bound.run(|_worker| Demo::default()).map_err(|error| error.to_string())?;
+        if self.count_calls {
+            print_counts(&report);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// One line for each listener. Whoever reads them may have gone (`longshore serve | head`): that is no error.
+fn announce(bound: &Bound) {
+    let chosen = bound.backend();
+    let mut out = std::io::stdout().lock();
+    for address in bound.addresses() {
+        let url = match address {
+            Address::Inet(_) => format!("http://{address}"),
+            Address::Unix(_) => address.to_string(),
+        };
+        let workers = match bound.workers() {
+            1 => "1 worker".to_owned(),
+            count => format!("{count} workers"),
+        };
+        let _ = write!(out, "listening on {url} ({}, {workers})", chosen.backend);
+        if let Some(cause) = &chosen.fell_back {
+            let _ = write!(out, "; not io-uring: {cause}");
+        }
+        let _ = writeln!(out);
+    }
+    let _ = out.flush();
+}
+
+/// SIGINT and SIGTERM stop in order; a second one ends at once.
+fn wait_for_signals(stopper: Stopper) -> Result<(), String> {
+    let wait = move || {
+        let signals = [libc::SIGINT, libc::SIGTERM];
+        if sys::wait(&signals).is_ok() {
+            stopper.stop();
+        }
+        if let Ok(signal) = sys::wait(&signals) {
+            std::process::exit(128 + signal);
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
+    thread.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio is printed with three digits")]
+fn print_counts(report: &Report) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(
+        out,
+        "{} connections, {} requests, {} messages",
+        report.connections, report.requests, report.messages
+    );
+    let Some(counts) = &report.counts else { return };
+    let _ = write!(out, "{counts}");
+    let answered = report.requests + report.messages;
+    if answered > 0 {
+        let calls = counts.calls_total() as f64 / answered as f64;
+        let operations = counts.submitted_total() as f64 / answered as f64;
+        let _ = writeln!(
+            out,
+            "per request or message: {calls:.3} system calls, {operations:.3} ring operations"
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! What a service may do with its connection during one dispatch.
+
+use std::sync::Arc;
+
+use super::stream::{Busy, Flags, Life, Stream};
+use super::tick::{Tick, Timeouts};
+use crate::buf::{Budget, Part, Pool};
+use crate::http::{DateCache, HeadLimits};
+use crate::limits::Limits;
+
+/// The most free boxes that are kept.
+const BOXES_MAX: usize = 64;
+/// A message buffer that grew beyond this is freed when its message is done.
+const MESSAGE_KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// What all connections of one reactor share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    pub(crate) budget: Budget,
+    pub(crate) limits: Arc<Limits>,
+    /// The part of them that the HTTP decoder enforces.
+    pub(crate) head_limits: HeadLimits,
+    pub(crate) timeouts: Timeouts,
+    /// The moment at which the present turn began.
+    pub(crate) now: Tick,
+    /// The `Date` of replies, made once a second.
+    pub(crate) date: DateCache,
+    /// Whether the server is stopping.
+    pub(crate) stopping: bool,
+    #[expect(clippy::vec_box, reason = "a box moves between this list and a connection, its contents stay in place")]
+    boxes: Vec<Box<Busy>>,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Arc<Limits>, budget: Budget) -> Self {
+        Self {
+            pool: Pool::default(),
+            budget,
+            timeouts: Timeouts::new(&limits),
+            head_limits: super::exchange::head_limits(&limits),
+            limits,
+            now: Tick(0),
+            date: DateCache::new(),
+            stopping: false,
+            boxes: Vec::new(),
+        }
+    }
+
+    /// The box of a connection that becomes busy.
+    pub(crate) fn busy<'s>(&mut self, stream: &'s mut Stream) -> &'s mut Busy {
+        stream.busy.get_or_insert_with(|| self.boxes.pop().unwrap_or_default())
+    }
+
+    /// Charges the memory ceiling for what the connection keeps, and takes the box of one that is idle again.
+    pub(crate) fn account(&mut self, stream: &mut Stream) {
+        let Some(busy) = stream.busy.as_mut() else { return };
+        if busy.is_idle() {
+            if let Some(mut busy) = stream.busy.take() {
+                self.budget.adjust(busy.charged, 0);
+                busy.charged = 0;
+                if self.boxes.len() < BOXES_MAX && busy.held_bytes() <= MESSAGE_KEPT_BYTES_MAX {
+                    self.boxes.push(busy);
+                }
+            }
+            return;
+        }
+        let held = busy.held_bytes();
+        self.budget.adjust(busy.charged, held);
+        busy.charged = held;
+    }
+
+    /// Forgets what a closed connection kept.
+    pub(crate) fn release(&mut self, stream: &mut Stream) {
+        if let Some(busy) = stream.busy.as_mut() {
+            busy.outbox.clear(&mut self.pool);
+            busy.inbox.keep_last(0);
+            busy.message = Vec::new();
+        }
+        self.account(stream);
+    }
+}
+
+/// A connection, as its service sees it during one dispatch.
+pub(crate) struct Io<'a> {
+    stream: &'a mut Stream,
+    /// Collects what is said in this dispatch, so that it leaves in one send.
+    cork: &'a mut Vec<u8>,
+    pub(crate) shared: &'a mut Shared,
+    /// Names the connection to other threads: index and generation.
+    pub(crate) name: (u32, u32),
+}
+
+impl<'a> Io<'a> {
+    pub(crate) fn new(
+        stream: &'a mut Stream,
+        cork: &'a mut Vec<u8>,
+        shared: &'a mut Shared,
+        name: (u32, u32),
+    ) -> Self {
+        Self { stream, cork, shared, name }
+    }
+
+    /// Where to write what shall be sent.
+    #[inline]
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        self.cork
+    }
+
+    /// Where to write, and the date to write.
+    #[inline]
+    pub(crate) fn out_and_date(&mut self) -> (&mut Vec<u8>, &DateCache) {
+        (self.cork, &self.shared.date)
+    }
+
+    /// Sends a part that is not to be copied, behind what was said so far.
+    pub(crate) fn send_part(&mut self, part: Part) {
+        let fresh = std::mem::replace(self.cork, self.shared.pool.take());
+        let busy = self.shared.boxes.pop();
+        let busy = self.stream.busy.get_or_insert_with(|| busy.unwrap_or_default());
+        if fresh.is_empty() {
+            self.shared.pool.put(fresh);
+        } else {
+            busy.outbox.push(Part::Pooled(fresh), &mut self.shared.pool);
+        }
+        busy.outbox.push(part, &mut self.shared.pool);
+    }
+
+    /// How many bytes wait to be sent, those of this dispatch included.
+    #[inline]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.cork.len() + self.stream.outbox_len()
+    }
+
+    /// Whether so much waits that no more work should be begun. Input that is left unread now is offered again when
+    /// the peer has read enough.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.waiting_bytes() > self.shared.limits.outbox_high_bytes
+    }
+
+    /// Whether input should be left unread: the peer does not read, the service holds it, or the end has begun.
+    #[inline]
+    pub(crate) fn wants_no_input(&self) -> bool {
+        self.stream.life != Life::Open || self.stream.flags.has(Flags::HELD) || self.is_blocked()
+    }
+
+    /// Wants no input until [`release_input`](Self::release_input).
+    pub(crate) fn hold_input(&mut self) {
+        self.stream.flags.set(Flags::HELD);
+    }
+
+    /// Wants input again.
+    pub(crate) fn release_input(&mut self) {
+        self.stream.flags.clear(Flags::HELD);
+    }
+
+    /// Whether the peer has sent its FIN.
+    pub(crate) fn peer_has_ended(&self) -> bool {
+        self.stream.flags.has(Flags::ENDED)
+    }
+
+    /// Nothing more will be said: send what waits, then FIN, then linger, then close.
+    pub(crate) fn finish(&mut self) {
+        if self.stream.life == Life::Open {
+            self.stream.life = Life::Flushing;
+            self.stream.due = Tick::NEVER;
+        }
+    }
+
+    /// Close at once; what waits is lost.
+    pub(crate) fn abort(&mut self) {
+        if self.stream.life != Life::Closing {
+            self.stream.life = Life::Over;
+            self.stream.flags.set(Flags::CUT);
+        }
+    }
+
+    /// Whether the connection still takes part: neither finished nor aborted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stream.life == Life::Open
+    }
+
+    /// Wants to be told in `ticks`, unless another deadline is set before.
+    #[inline]
+    pub(crate) fn expire_in(&mut self, ticks: u32) {
+        if self.stream.life == Life::Open {
+            self.stream.due = self.shared.now.after(ticks);
+        }
+    }
+
+    /// Wants not to be told.
+    pub(crate) fn never_expire(&mut self) {
+        self.stream.due = Tick::NEVER;
+    }
+
+    /// The buffer of the message that is being put together. It is kept between dispatches while it holds anything.
+    pub(crate) fn message(&mut self) -> &mut Vec<u8> {
+        &mut self.shared.busy(self.stream).message
+    }
+
+    /// Takes the message out; its memory comes back with [`recycle_message`](Self::recycle_message).
+    pub(crate) fn take_message(&mut self) -> Vec<u8> {
+        self.stream.busy.as_mut().map(|busy| std::mem::take(&mut busy.message)).unwrap_or_default()
+    }
+
+    /// Gives a message's buffer back, emptied.
+    pub(crate) fn recycle_message(&mut self, mut message: Vec<u8>) {
+        message.clear();
+        if message.capacity() <= MESSAGE_KEPT_BYTES_MAX
+            && let Some(busy) = self.stream.busy.as_mut()
+        {
+            busy.message = message;
+        }
+    }
+
+    /// Whether the memory ceiling leaves room for `bytes` more.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.shared.budget.has_room(bytes)
+    }
+}

@@ -1,0 +1,74 @@
+//! Layer 5, one connection: what it keeps, where it stands in its life, what it wants of the loop.
+//!
+//! ```text
+//!            lent bytes                         Wants: receive? shut? close? by when?
+//!                │                                         ▲
+//!                ▼                                         │
+//!   Stream ── inbox ──▶ Service (HTTP, WebSocket, yours) ──┴──▶ cork / outbox ──▶ SendBuf
+//! ```
+//!
+//! A [`Stream`] is the part that every connection has, whatever it speaks. A [`Service`] gives the bytes a meaning; the
+//! loop calls it and knows nothing of it. [`Exchange`](exchange::Exchange) (HTTP) and
+//! [`WebSocket`](websocket::WebSocket) are the two protocols of this crate, as state machines that a service drives.
+//!
+//! Nothing here makes a system call, reads a clock or knows a thread: bytes and the time come in, bytes and wishes come
+//! out.
+#![forbid(unsafe_code)]
+
+mod connection;
+pub(crate) mod exchange;
+mod io;
+mod stream;
+mod tick;
+pub(crate) mod websocket;
+
+pub(crate) use connection::{Connection, Dispatch};
+pub(crate) use io::{Io, Shared};
+pub(crate) use stream::{Flags, Life, Stream};
+pub(crate) use tick::{Tick, Timeouts};
+
+use crate::buf::Input;
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// We closed it, in order.
+    Finished,
+    /// The peer reset it, or sending failed.
+    Reset,
+    /// A limit or a deadline.
+    Cut,
+}
+
+/// Gives a connection's bytes a meaning. One value serves all connections of a reactor.
+pub(crate) trait Service {
+    /// What each connection keeps. Small: an idle connection has nothing else.
+    type State;
+    /// What other threads may send to a connection.
+    type Mail: Send + 'static;
+
+    /// A client is connected.
+    fn accepted(&mut self, listener: u32, io: &mut Io<'_>) -> Self::State;
+
+    /// Bytes have come. Takes what it can; what stays unread is kept, and offered again with more behind it.
+    fn received(&mut self, state: &mut Self::State, input: &mut Input<'_>, io: &mut Io<'_>);
+
+    /// How many of the `fresh` bytes complete the unit that the `stored` ones begin (all, if it is still incomplete).
+    /// Only those are copied.
+    fn missing(&mut self, state: &mut Self::State, stored: &[u8], fresh: &[u8]) -> usize;
+
+    /// The peer sends nothing more. `unfinished`: it left the beginning of a unit behind.
+    fn ended(&mut self, state: &mut Self::State, unfinished: bool, io: &mut Io<'_>);
+
+    /// The deadline that was set has passed.
+    fn expired(&mut self, state: &mut Self::State, io: &mut Io<'_>);
+
+    /// Another thread has sent something.
+    fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>);
+
+    /// The server is stopping: finish what is begun, begin nothing.
+    fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>);
+
+    /// The connection is over. Nothing can be sent.
+    fn closed(&mut self, state: Self::State, ending: Ending);
+}

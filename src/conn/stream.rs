@@ -1,0 +1,137 @@
+//! What every connection keeps, whatever it speaks: 24 bytes, and a box while it is busy.
+
+use super::tick::Tick;
+use crate::buf::{Inbox, Outbox};
+
+/// Where a connection stands in its life.
+///
+/// ```text
+///   Open ──finish──▶ Flushing ──all sent, our FIN──▶ Lingering ──peer's FIN, or a limit──▶ Over
+///     └───────────────────────── abort, reset ────────────────────────────────────────────▲
+/// ```
+///
+/// Lingering exists because close(2) answers unread input with a reset, and a reset makes the peer lose a reply that it
+/// has not read yet (RFC 9112 §9.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Bytes go to the service.
+    Open,
+    /// What waits is sent; input is forgotten.
+    Flushing,
+    /// FIN is sent; input is forgotten until the peer's FIN.
+    Lingering,
+    /// To be closed now.
+    Over,
+    /// The driver was told to close.
+    Closing,
+}
+
+/// What is known of a stream, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    /// A send is in flight.
+    pub(crate) const IN_FLIGHT: Self = Self(1);
+    /// The driver was told to stop receiving.
+    pub(crate) const PAUSED: Self = Self(1 << 1);
+    /// The service wants no input for now.
+    pub(crate) const HELD: Self = Self(1 << 2);
+    /// Input was left unread because the peer does not read or the service holds it, not because it is unfinished.
+    pub(crate) const WAITING: Self = Self(1 << 3);
+    /// The peer's FIN was taken.
+    pub(crate) const ENDED: Self = Self(1 << 4);
+    /// The service was told of it.
+    pub(crate) const END_TOLD: Self = Self(1 << 5);
+    /// In the list of connections to settle.
+    pub(crate) const DIRTY: Self = Self(1 << 6);
+    /// The end was a limit or a reset, not a finish.
+    pub(crate) const CUT: Self = Self(1 << 7);
+
+    #[inline]
+    pub(crate) fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, flag: Self) {
+        self.0 |= flag.0;
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self, flag: Self) {
+        self.0 &= !flag.0;
+    }
+}
+
+/// What only a busy connection has. Boxes are used again, so that becoming busy seldom allocates.
+#[derive(Debug, Default)]
+pub(crate) struct Busy {
+    /// Received, not understood yet.
+    pub(crate) inbox: Inbox,
+    /// Said, not sent yet.
+    pub(crate) outbox: Outbox,
+    /// The message that is being put together: a request with its body, or the fragments of a WebSocket message.
+    pub(crate) message: Vec<u8>,
+    /// What the memory ceiling was charged for this connection.
+    pub(crate) charged: usize,
+}
+
+impl Busy {
+    /// Whether the box can go back.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inbox.is_empty() && self.outbox.is_empty() && self.message.is_empty()
+    }
+
+    /// The bytes that this connection makes the server keep.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.inbox.capacity() + self.outbox.len() + self.message.capacity()
+    }
+}
+
+/// The input and output of one connection.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) busy: Option<Box<Busy>>,
+    /// When the service wants to be told.
+    pub(crate) due: Tick,
+    /// When the send in flight counts as stalled.
+    pub(crate) stall: Tick,
+    /// While a send is in flight: how much of it the kernel had not taken when we last looked. While lingering: how
+    /// much input was forgotten.
+    pub(crate) count: u32,
+    pub(crate) life: Life,
+    pub(crate) flags: Flags,
+}
+
+const _: () = assert!(size_of::<Stream>() <= 24, "the record of an idle connection stays small");
+
+impl Stream {
+    pub(crate) fn new() -> Self {
+        Self {
+            busy: None,
+            due: Tick::NEVER,
+            stall: Tick::NEVER,
+            count: 0,
+            life: Life::Open,
+            flags: Flags::default(),
+        }
+    }
+
+    /// Received bytes that wait to be understood.
+    pub(crate) fn inbox_len(&self) -> usize {
+        self.busy.as_ref().map_or(0, |busy| busy.inbox.len())
+    }
+
+    /// Bytes that wait for the send in flight to end.
+    #[inline]
+    pub(crate) fn outbox_len(&self) -> usize {
+        self.busy.as_ref().map_or(0, |busy| busy.outbox.len())
+    }
+
+    /// The next moment at which something has to be done.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Tick {
+        self.due.min(self.stall)
+    }
+}

@@ -1,0 +1,57 @@
+//! Layer 4, HTTP/1.1 as a server reads and writes it (RFC 9110, RFC 9112): bytes in, events and bytes out.
+//!
+//! ```text
+//!   lent bytes ──► Decoder ──► Event::Head(Head) ─► Event::Body(piece)… ─► Event::End
+//!                    │ Error ──► encode_error                                  │
+//!                    ▼                                                         ▼
+//!              the connection closes             ReplyHead, encode_chunk… ──► bytes to send
+//! ```
+//!
+//! It is strict: where RFC 9112 lets a recipient choose between repairing and refusing, it refuses, because two
+//! recipients that repair differently see different requests. It knows no socket, no clock, no thread and no other
+//! protocol; an upgrade is a flag here ([`Head::upgrade`]), and what follows is somebody else's input.
+//!
+//! From the bottom: `class` and `scan` look at bytes, `line` at lines, `authority`, `target` and `framing` at their
+//! parts of the grammar, `head` at a whole head, `chunk` at chunk lines, `body` at what lies between heads, `decoder` at a connection. `status`, `date`,
+//! `reply` and `chunk_encode` write.
+#![forbid(unsafe_code)]
+
+mod authority;
+mod body;
+mod chunk;
+mod chunk_encode;
+mod class;
+mod date;
+mod decoder;
+mod error;
+mod fields;
+mod framing;
+mod head;
+mod limits;
+mod line;
+mod method;
+mod missing;
+mod reply;
+mod scan;
+mod status;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
+pub use date::DateCache;
+pub use decoder::{Decoder, Ending, Event};
+pub use error::{EncodeError, Error};
+pub use fields::{All, Fields, List};
+pub use framing::Framing;
+pub use head::{Head, Version};
+pub use limits::HeadLimits;
+pub use method::Method;
+pub use reply::{
+    LengthField, ReplyBody, ReplyFraming, ReplyHead, ReplyTo, encode_error, reply_framing,
+};
+pub use status::Status;
+pub use target::{Target, TargetForm};
+
+/// The interim reply to a peer that [waits for it](Head::expect_continue) (RFC 9110 §15.2.1).
+pub const CONTINUE_REPLY: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -1,0 +1,131 @@
+//! Mail from other threads.
+//!
+//! The reactor announces that it is about to sleep, then looks into the box once more; a sender puts its letter in, then
+//! looks whether the reactor announced. One of the two always sees the other, and the system call that wakes is made
+//! only for a reactor that sleeps.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::driver::{Token, Waker};
+
+/// The most letters that wait. A reactor takes them all in each turn, so this many mean that it is stuck.
+const LETTERS_MAX: usize = 65_536;
+
+/// What may be in the box.
+#[derive(Debug)]
+pub(crate) enum Letter<M> {
+    /// For one connection. Dropped if that is gone.
+    To(Token, M),
+    /// Stop; a second one stops at once.
+    Stop,
+}
+
+/// A reactor's box.
+#[derive(Debug)]
+pub(crate) struct Mailbox<M> {
+    letters: Mutex<Vec<Letter<M>>>,
+    asleep: AtomicBool,
+    waker: Waker,
+}
+
+impl<M> Mailbox<M> {
+    pub(crate) fn new(waker: Waker) -> Arc<Self> {
+        Arc::new(Self { letters: Mutex::new(Vec::new()), asleep: AtomicBool::new(false), waker })
+    }
+
+    /// Announces that the reactor is about to wait. True if it must not: there is mail.
+    pub(super) fn announce_sleep(&self) -> bool {
+        // SeqCst on both sides: the announcement is seen before the box is looked into, in one order for all threads.
+        self.asleep.store(true, Ordering::SeqCst);
+        !self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The reactor is awake: senders need not wake it.
+    pub(super) fn awake(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Moves all mail into `taken`, which is empty.
+    pub(super) fn take(&self, taken: &mut Vec<Letter<M>>) {
+        debug_assert!(taken.is_empty());
+        std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), taken);
+    }
+
+    fn post(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
+        {
+            let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+            // A stop is never refused.
+            if letters.len() >= LETTERS_MAX && matches!(letter, Letter::To(..)) {
+                return Err(letter);
+            }
+            letters.push(letter);
+        }
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+}
+
+/// A mailbox's address: sends from any thread.
+#[derive(Debug)]
+pub(crate) struct Post<M> {
+    mailbox: Arc<Mailbox<M>>,
+}
+
+impl<M> Clone for Post<M> {
+    fn clone(&self) -> Self {
+        Self { mailbox: self.mailbox.clone() }
+    }
+}
+
+impl<M> Post<M> {
+    pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> Self {
+        Self { mailbox }
+    }
+
+    /// Leaves a letter, and wakes the reactor if it sleeps.
+    ///
+    /// # Errors
+    /// Gives the letter back if 65,536 others wait already.
+    pub(crate) fn send(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
+        self.mailbox.post(letter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn only_a_sleeping_reactor_is_woken() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = wakes.clone();
+        let waker = Waker::custom(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        let mailbox = Mailbox::new(waker);
+        let post = Post::new(mailbox.clone());
+        post.send(Letter::<u8>::Stop).expect("room");
+        assert_eq!(wakes.load(Ordering::SeqCst), 0, "nobody sleeps");
+        assert!(mailbox.announce_sleep(), "mail that came before the announcement is seen");
+        mailbox.take(&mut Vec::new());
+        assert!(!mailbox.announce_sleep());
+        post.send(Letter::Stop).expect("room");
+        post.send(Letter::Stop).expect("room");
+        assert_eq!(wakes.load(Ordering::SeqCst), 1, "one wake for one sleep");
+    }
+
+    #[test]
+    fn a_full_box_refuses_mail_but_not_a_stop() {
+        let post = Post::new(Mailbox::new(Waker::custom(|| ())));
+        let token = Token { index: 0, generation: 0 };
+        for _ in 0..LETTERS_MAX {
+            post.send(Letter::To(token, 0_u8)).expect("room");
+        }
+        assert!(post.send(Letter::To(token, 0)).is_err());
+        assert!(post.send(Letter::Stop).is_ok());
+    }
+}

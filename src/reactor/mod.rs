@@ -1,0 +1,179 @@
+//! Layer 6, the loop: one thread, one driver, many connections.
+//!
+//! ```text
+//!          ┌──────────────────── a turn ────────────────────┐
+//!   wait ──▶ events: dispatch to the connection, then settle ──▶ mail ──▶ deadlines ──▶ back
+//! ```
+//!
+//! *Settle* is the one place where a connection's wishes become I/O: send what was said, pause or resume receiving,
+//! send FIN, close, set the deadline. It runs right behind each dispatch, so a reply leaves at once and in one send.
+//!
+//! The loop does not know what the bytes mean, and makes no system call itself.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod deadlines;
+mod mailbox;
+mod settle;
+mod turn;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use deadlines::Deadlines;
+pub(crate) use mailbox::{Letter, Mailbox, Post};
+
+use crate::buf::{Budget, Slab};
+use crate::conn::{Connection, Service, Shared, Tick};
+use crate::driver::{Driver, Listener, ListenerId, Token};
+use crate::limits::Limits;
+
+/// One connection in the table.
+struct Entry<T> {
+    generation: u32,
+    connection: Connection<T>,
+}
+
+/// Figures of a reactor's life so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// Connections that were accepted.
+    pub(crate) accepted: u64,
+    /// Turns that were made.
+    pub(crate) turns: u64,
+    /// How often accepting failed for lack of descriptors or memory.
+    pub(crate) accept_failures: u64,
+}
+
+/// A driver, its connections, and the service that gives their bytes a meaning.
+pub(crate) struct Reactor<D: Driver, S: Service> {
+    driver: D,
+    service: S,
+    table: Slab<Option<Entry<S::State>>>,
+    live: usize,
+    deadlines: Deadlines,
+    clock: Clock,
+    shared: Shared,
+    /// Collects what is said in one dispatch. Empty between dispatches.
+    cork: Vec<u8>,
+    mailbox: Arc<Mailbox<S::Mail>>,
+    listeners: Vec<ListenerId>,
+    /// When a stop that was asked for becomes abrupt.
+    stop_at: Option<Tick>,
+    figures: Figures,
+    /// Memory that is used again in each turn.
+    letters: Vec<Letter<S::Mail>>,
+    expired: Vec<u32>,
+}
+
+impl<D: Driver, S: Service> Reactor<D, S> {
+    /// Puts a reactor together. Call it on the thread that will run it.
+    pub(crate) fn new(
+        driver: D,
+        limits: Arc<Limits>,
+        budget: Budget,
+        service: S,
+    ) -> Self {
+        let mailbox = Mailbox::new(driver.waker());
+        Self {
+            driver,
+            service,
+            table: Slab::default(),
+            live: 0,
+            deadlines: Deadlines::default(),
+            clock: Clock::start(),
+            shared: Shared::new(limits, budget),
+            cork: Vec::new(),
+            mailbox,
+            listeners: Vec::new(),
+            stop_at: None,
+            figures: Figures::default(),
+            letters: Vec::new(),
+            expired: Vec::new(),
+        }
+    }
+
+    /// Accepts on `listener` from now on.
+    pub(crate) fn listen(&mut self, listener: Listener) -> io::Result<()> {
+        let id = self.driver.listen(listener)?;
+        self.listeners.push(id);
+        Ok(())
+    }
+
+    /// Where other threads leave mail.
+    pub(crate) fn post(&self) -> Post<S::Mail> {
+        Post::new(self.mailbox.clone())
+    }
+
+    /// The service.
+    pub(crate) fn service(&self) -> &S {
+        &self.service
+    }
+
+    /// How many connections are open.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// What has happened so far.
+    pub(crate) fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// The driver's probe.
+    pub(crate) fn probe(&mut self) -> &mut D::Probe {
+        self.driver.probe()
+    }
+
+    /// Whether a stop was asked for and everything is over.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.stop_at.is_some() && self.live == 0
+    }
+
+    /// How long the loop may wait before something is due.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        let next = self.deadlines.next().min(self.stop_at.unwrap_or(Tick::NEVER));
+        (next != Tick::NEVER).then(|| self.clock.until(next))
+    }
+
+    /// Runs turns until a stop was asked for and everything is over.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        while !self.is_finished() {
+            self.poll_once(None)?;
+        }
+        Ok(())
+    }
+
+    /// Stops accepting, lets what is begun finish, and closes the rest when [`Limits::stop_timeout`] has passed.
+    /// A second call closes everything at once.
+    pub(crate) fn stop(&mut self) {
+        if self.stop_at.is_some() {
+            self.stop_at = Some(self.shared.now);
+            return;
+        }
+        self.shared.stopping = true;
+        self.stop_at = Some(self.shared.now.after(self.shared.timeouts.stop));
+        for listener in std::mem::take(&mut self.listeners) {
+            self.driver.stop_listening(listener);
+        }
+        for token in self.tokens() {
+            self.with_connection(token, |connection, service, dispatch| {
+                connection.call(dispatch, |state, io| service.stopping(state, io));
+            });
+        }
+    }
+
+    /// Ends whatever the kernel still works on for us. Call it last.
+    pub(crate) fn teardown(&mut self) -> io::Result<()> {
+        self.driver.teardown(Duration::from_secs(5))
+    }
+
+    fn tokens(&mut self) -> Vec<Token> {
+        let taken = self.table.iter_mut().filter_map(|(index, entry)| {
+            entry.as_ref().map(|entry| Token { index, generation: entry.generation })
+        });
+        taken.collect()
+    }
+}

@@ -1,0 +1,98 @@
+//! Settle: the one place where a connection's wishes become I/O.
+
+use super::Reactor;
+use crate::conn::{Dispatch, Flags, Life, Service, Stream};
+use crate::driver::{Driver, Submit, Token};
+
+impl<D: Driver, S: Service> Reactor<D, S> {
+    /// Brings the driver in line with what the connection wants.
+    pub(super) fn settle(&mut self, token: Token) {
+        let Self { driver, service, table, deadlines, shared, cork, .. } = self;
+        let Some(entry) = table.at_mut(token.index).and_then(Option::as_mut) else { return };
+        let connection = &mut entry.connection;
+        let name = (token.index, token.generation);
+        loop {
+            let mut dispatch = Dispatch { cork, shared, name };
+            if matches!(connection.stream.life, Life::Over | Life::Closing) {
+                break;
+            }
+            if let Some(buf) = connection.next_send(&mut dispatch) {
+                match driver.send(token, buf) {
+                    Submit::Done(buf) => dispatch.shared.pool.put_sent(buf),
+                    Submit::InFlight => in_flight(&mut connection.stream, driver.unsent(token), dispatch.shared),
+                    Submit::Failed(buf, _) => {
+                        dispatch.shared.pool.put_sent(buf);
+                        connection.stream.flags.set(Flags::CUT);
+                        connection.stream.life = Life::Over;
+                    }
+                }
+                continue;
+            }
+            // With room again, go on with what was left unread. Bounded: every round takes from the inbox.
+            if !connection.resume(service, &mut dispatch) {
+                break;
+            }
+        }
+        cork.clear();
+        let stream = &mut connection.stream;
+        over_limit(stream, shared.limits.outbox_bytes_max);
+        end_of_life(stream, driver, token, shared);
+        receiving(stream, driver, token);
+        shared.account(stream);
+        deadlines.set(token.index, stream.deadline());
+    }
+}
+
+fn in_flight(stream: &mut Stream, unsent: usize, shared: &crate::conn::Shared) {
+    stream.flags.set(Flags::IN_FLIGHT);
+    stream.stall = shared.now.after(shared.timeouts.write_stall);
+    stream.count = unsent as u32;
+}
+
+/// A peer that lets too much wait is disconnected. One message may be larger than the limit by itself.
+fn over_limit(stream: &mut Stream, bytes_max: usize) {
+    let Some(busy) = stream.busy.as_ref() else { return };
+    if busy.outbox.len() > bytes_max && busy.outbox.segments() > 1 && stream.life == Life::Open {
+        stream.flags.set(Flags::CUT);
+        stream.life = Life::Over;
+    }
+}
+
+/// Flushing → lingering → closed.
+fn end_of_life<D: Driver>(stream: &mut Stream, driver: &mut D, token: Token, shared: &crate::conn::Shared) {
+    let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
+    if stream.life == Life::Flushing && sent_all {
+        if stream.flags.has(Flags::ENDED) {
+            stream.life = Life::Over;
+        } else {
+            driver.shutdown_write(token);
+            stream.life = Life::Lingering;
+            stream.count = 0;
+            stream.due = shared.now.after(shared.timeouts.linger);
+        }
+    }
+    if stream.life == Life::Over {
+        stream.life = Life::Closing;
+        stream.due = crate::conn::Tick::NEVER;
+        stream.stall = crate::conn::Tick::NEVER;
+        driver.close(token);
+    }
+}
+
+/// Receives unless unread input waits already. Past the end of our interest, input is received to be forgotten: a peer
+/// that is still sending would otherwise never read our last reply.
+fn receiving<D: Driver>(stream: &mut Stream, driver: &mut D, token: Token) {
+    let held = stream.flags.has(Flags::HELD) && stream.inbox_len() > 0;
+    let pause = stream.life == Life::Open && (stream.flags.has(Flags::WAITING) || held);
+    let paused = stream.flags.has(Flags::PAUSED);
+    if pause == paused || stream.life == Life::Closing {
+        return;
+    }
+    if pause {
+        stream.flags.set(Flags::PAUSED);
+        driver.pause_recv(token);
+    } else {
+        stream.flags.clear(Flags::PAUSED);
+        driver.resume_recv(token);
+    }
+}

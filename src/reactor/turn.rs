@@ -1,0 +1,200 @@
+//! One turn: wait, dispatch every event, deliver mail, look at deadlines.
+
+use std::io;
+use std::time::Duration;
+
+use super::{Entry, Letter, Reactor};
+use crate::conn::{Connection, Dispatch, Flags, Life, Service, Stream, Tick};
+use crate::driver::{Driver, Event, Token};
+
+impl<D: Driver, S: Service> Reactor<D, S> {
+    /// Makes one turn. Waits at most `timeout` (`None`: until something happens or is due).
+    ///
+    /// # Errors
+    /// Only what makes the driver useless; a connection's errors end that connection.
+    pub(crate) fn poll_once(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let due = self.next_timeout();
+        let mut timeout = match (timeout, due) {
+            (Some(timeout), Some(due)) => Some(timeout.min(due)),
+            (timeout, due) => timeout.or(due),
+        };
+        if timeout != Some(Duration::ZERO) && self.mailbox.announce_sleep() {
+            timeout = Some(Duration::ZERO);
+        }
+        let waited = self.driver.wait(timeout);
+        self.mailbox.awake();
+        waited?;
+        self.shared.now = self.clock.tick();
+        if let Some(second) = self.clock.new_second() {
+            self.shared.date.update(second);
+        }
+        self.figures.turns += 1;
+        self.dispatch_events();
+        self.deliver_mail();
+        self.look_at_deadlines();
+        Ok(())
+    }
+
+    fn dispatch_events(&mut self) {
+        while let Some(event) = self.driver.next_event() {
+            match event {
+                Event::Received { token, bytes } => {
+                    let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
+                    let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else { continue };
+                    let name = (token.index, token.generation);
+                    let mut dispatch = Dispatch { cork: &mut self.cork, shared: &mut self.shared, name };
+                    entry.connection.received(&mut self.service, bytes, &mut dispatch);
+                    self.settle(token);
+                }
+                Event::Sent { token, buf, result } => {
+                    self.shared.pool.put_sent(buf);
+                    self.sent(token, result.is_ok());
+                }
+                Event::Accepted { token, listener } => self.accepted(token, listener.0),
+                Event::Ended { token } => {
+                    self.with_connection(token, |connection, service, dispatch| connection.ended(service, dispatch));
+                }
+                Event::Failed { token, .. } => {
+                    self.with_connection(token, |connection, _, _| {
+                        connection.stream.flags.set(Flags::CUT);
+                        connection.stream.life = Life::Over;
+                    });
+                }
+                Event::Closed { token, unsent } => {
+                    if let Some(unsent) = unsent {
+                        self.shared.pool.put_sent(unsent);
+                    }
+                    self.closed(token);
+                }
+                Event::AcceptFailed { .. } => self.figures.accept_failures += 1,
+                // A turn delivers mail anyway; the others answer questions that this loop does not ask.
+                Event::Woken
+                | Event::Connected { .. }
+                | Event::Peer { .. }
+                | Event::Datagram { .. }
+                | Event::FileRead { .. } => {}
+            }
+        }
+    }
+
+    fn accepted(&mut self, token: Token, listener: u32) {
+        self.figures.accepted += 1;
+        let name = (token.index, token.generation);
+        let mut stream = Stream::new();
+        let mut io = crate::conn::Io::new(&mut stream, &mut self.cork, &mut self.shared, name);
+        let state = self.service.accepted(listener, &mut io);
+        let connection = Connection { stream, state };
+        self.table.reach(token.index);
+        if let Some(place) = self.table.at_mut(token.index) {
+            debug_assert!(place.is_none(), "an index is not used again before its Closed was taken");
+            *place = Some(Entry { generation: token.generation, connection });
+            self.live += 1;
+        }
+        if self.shared.stopping {
+            self.with_connection(token, |connection, service, dispatch| {
+                connection.call(dispatch, |state, io| service.stopping(state, io));
+            });
+        } else {
+            self.settle(token);
+        }
+    }
+
+    fn sent(&mut self, token: Token, ok: bool) {
+        self.with_connection(token, |connection, _, _| {
+            connection.stream.flags.clear(Flags::IN_FLIGHT);
+            connection.stream.stall = Tick::NEVER;
+            if !ok {
+                connection.stream.flags.set(Flags::CUT);
+                connection.stream.life = Life::Over;
+            }
+        });
+    }
+
+    fn closed(&mut self, token: Token) {
+        let Some(place) = self.table.at_mut(token.index) else { return };
+        if place.as_ref().is_none_or(|entry| entry.generation != token.generation) {
+            return;
+        }
+        let Some(Entry { mut connection, .. }) = place.take() else { return };
+        self.live -= 1;
+        self.deadlines.set(token.index, Tick::NEVER);
+        self.shared.release(&mut connection.stream);
+        let ending = connection.ending();
+        self.service.closed(connection.state, ending);
+    }
+
+    fn deliver_mail(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.mailbox.take(&mut letters);
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::To(token, mail) => {
+                    self.with_connection(token, |connection, service, dispatch| {
+                        if connection.stream.life == Life::Open {
+                            connection.call(dispatch, |state, io| service.mail(state, mail, io));
+                        }
+                    });
+                }
+                Letter::Stop => self.stop(),
+            }
+        }
+        self.letters = letters;
+    }
+
+    fn look_at_deadlines(&mut self) {
+        let now = self.shared.now;
+        if self.stop_at.is_some_and(|at| at <= now) {
+            self.stop_at = Some(Tick::NEVER);
+            for token in self.tokens() {
+                self.with_connection(token, |connection, _, _| {
+                    connection.stream.flags.set(Flags::CUT);
+                    connection.stream.life = Life::Over;
+                });
+            }
+        }
+        let mut expired = std::mem::take(&mut self.expired);
+        self.deadlines.sweep(now, &mut expired);
+        for index in expired.drain(..) {
+            let entry = self.table.at(index).and_then(Option::as_ref);
+            if let Some(token) = entry.map(|entry| Token { index, generation: entry.generation }) {
+                self.expire(token, now);
+            }
+        }
+        self.expired = expired;
+    }
+
+    fn expire(&mut self, token: Token, now: Tick) {
+        let unsent = self.driver.unsent(token) as u32;
+        let stall_ticks = self.shared.timeouts.write_stall;
+        self.with_connection(token, |connection, service, dispatch| {
+            let stream = &mut connection.stream;
+            if stream.stall <= now {
+                if unsent < stream.count {
+                    // Slow, but it reads.
+                    stream.count = unsent;
+                    stream.stall = now.after(stall_ticks);
+                } else {
+                    stream.flags.set(Flags::CUT);
+                    stream.life = Life::Over;
+                }
+            }
+            if connection.stream.due <= now {
+                connection.expired(service, dispatch);
+            }
+        });
+    }
+
+    /// Calls one connection, if it is still there, then settles it.
+    pub(super) fn with_connection(
+        &mut self,
+        token: Token,
+        call: impl FnOnce(&mut Connection<S::State>, &mut S, &mut Dispatch<'_>),
+    ) {
+        let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
+        let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else { return };
+        let name = (token.index, token.generation);
+        let mut dispatch = Dispatch { cork: &mut self.cork, shared: &mut self.shared, name };
+        call(&mut entry.connection, &mut self.service, &mut dispatch);
+        self.settle(token);
+    }
+}

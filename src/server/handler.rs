@@ -1,0 +1,62 @@
+//! The application's side of a connection.
+
+use super::{Message, Replied, Reply, Request, Socket};
+use crate::http::{Head, Status};
+
+/// What to do with a request's body, decided when its head is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Put it together and show it with the request. Limit: `collected_body_bytes_max`, 1 MiB by default; above it the
+    /// peer gets 413, before it has sent anything if the length says so.
+    Collect,
+    /// Show it piece by piece to [`Handler::body`], as it comes. Limit: `streamed_body_bytes_max`, 1 GiB by default.
+    Stream,
+    /// Do not read it: answer with this status, then close.
+    Refuse(Status),
+}
+
+/// Answers requests and WebSocket messages. Each worker has a handler of its own, so it needs no locks.
+///
+/// Everything that is passed in is lent for the call. A panic costs the connection (500, or close code 1011), not the
+/// worker.
+///
+/// ```
+/// use longshore::{Handler, Replied, Reply, Request};
+///
+/// struct Hello;
+///
+/// impl Handler for Hello {
+///     type Connection = ();
+///
+///     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, _: &mut ()) -> Replied {
+///         match request.path() {
+///             b"/" => reply.text("Hello, World!"),
+///             _ => reply.error(longshore::http::Status::NOT_FOUND, "There is nothing here."),
+///         }
+///     }
+/// }
+/// ```
+pub trait Handler {
+    /// What the application keeps of each connection, from its first byte to its last. Begins as the default.
+    type Connection: Default;
+
+    /// A request's head has come, and a body will follow.
+    fn head(&mut self, _head: &Head<'_>, _connection: &mut Self::Connection) -> Body {
+        Body::Collect
+    }
+
+    /// A piece of a body that [`head`](Self::head) chose to stream. Never empty.
+    fn body(&mut self, _piece: &mut [u8], _connection: &mut Self::Connection) {}
+
+    /// A request is complete. Called once for each, behind the pieces of its body.
+    fn request(&mut self, request: Request<'_>, reply: Reply<'_>, connection: &mut Self::Connection) -> Replied;
+
+    /// The connection is a WebSocket from now on. What is sent here leaves right behind the handshake.
+    fn opened(&mut self, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
+
+    /// A WebSocket message is complete.
+    fn message(&mut self, _message: Message<'_>, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
+
+    /// The connection is over.
+    fn closed(&mut self, _connection: Self::Connection) {}
+}

@@ -1,0 +1,26 @@
+//! Layer 7, the door: what an application sees.
+//!
+//! ```text
+//!   Server ── one thread per worker ──▶ Reactor ──▶ Web (HTTP, then WebSocket) ──▶ your Handler
+//! ```
+//!
+//! A [`Handler`] answers requests and WebSocket messages; [`Server`] binds the addresses, chooses the backend and runs
+//! the workers. Nothing here is reached by bytes that were not checked below.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod bind;
+mod handler;
+mod reply;
+mod request;
+mod run;
+mod socket;
+mod web;
+
+pub use backend::{Backend, BackendError, Chosen};
+pub use bind::ServerError;
+pub use handler::{Body, Handler};
+pub use reply::{Replied, Reply, ReplyFields};
+pub use request::Request;
+pub use run::{Bound, Report, Server, Stopper, Workers};
+pub use socket::{Message, Socket};

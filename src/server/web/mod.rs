@@ -1,0 +1,124 @@
+//! HTTP and, after an upgrade, WebSocket: the service that calls a [`Handler`].
+//!
+//! ```text
+//!   input ──▶ Exchange ──head, body──▶ handler ──▶ reply in the cork
+//!     │           │ 101
+//!     └──────▶ WebSocket ──message──▶ handler ──▶ frames in the cork
+//! ```
+//!
+//! The upgrade keeps the cursor: bytes that came with the handshake are read as frames by the next round of the same
+//! loop. It does not know the loop, the driver or the clock.
+
+mod http;
+mod websocket;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Handler;
+use crate::buf::Input;
+use crate::conn::exchange::Exchange;
+use crate::conn::websocket::WebSocket;
+use crate::conn::{Ending, Io, Service};
+use crate::ws::CloseCode;
+
+/// What a connection speaks.
+pub(crate) enum Protocol {
+    Http(Exchange),
+    WebSocket(WebSocket),
+}
+
+/// What a connection keeps.
+pub(crate) struct State<C> {
+    protocol: Protocol,
+    application: C,
+}
+
+/// An idle connection owns this, its stream, its deadline and the driver's slot: 24 + 4 + 24 bytes. The whole must stay
+/// within 128, the application's own state apart.
+const _: () = assert!(size_of::<State<()>>() <= 128 - 24 - 4 - 24 - 8);
+
+/// HTTP and WebSocket for one reactor.
+pub(crate) struct Web<H> {
+    handler: H,
+    /// How many requests were answered.
+    pub(crate) requests: u64,
+    /// How many WebSocket messages came.
+    pub(crate) messages: u64,
+}
+
+impl<H: Handler> Web<H> {
+    pub(crate) fn new(handler: H) -> Self {
+        Self { handler, requests: 0, messages: 0 }
+    }
+}
+
+/// Calls the handler. A panic is reported by the panic hook, as usual; here it costs one connection.
+fn guarded<R>(call: impl FnOnce() -> R) -> Option<R> {
+    // The handler may be left half-changed: that is the application's own state, and it chose to go on.
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+impl<H: Handler> Service for Web<H> {
+    type State = State<H::Connection>;
+    type Mail = std::convert::Infallible;
+
+    fn accepted(&mut self, _listener: u32, io: &mut Io<'_>) -> Self::State {
+        State { protocol: Protocol::Http(Exchange::new(io)), application: H::Connection::default() }
+    }
+
+    #[inline]
+    fn received(&mut self, state: &mut Self::State, input: &mut Input<'_>, io: &mut Io<'_>) {
+        loop {
+            let upgraded = match &mut state.protocol {
+                Protocol::Http(exchange) => self.read_requests(exchange, &mut state.application, input, io),
+                Protocol::WebSocket(websocket) => {
+                    self.read_messages(websocket, &mut state.application, input, io);
+                    return;
+                }
+            };
+            if !upgraded {
+                return;
+            }
+            let mut websocket = WebSocket::new();
+            self.open(&mut websocket, &mut state.application, io);
+            state.protocol = Protocol::WebSocket(websocket);
+        }
+    }
+
+    fn missing(&mut self, state: &mut Self::State, stored: &[u8], fresh: &[u8]) -> usize {
+        match &mut state.protocol {
+            Protocol::Http(exchange) => exchange.missing(stored, fresh),
+            Protocol::WebSocket(websocket) => websocket.missing(stored, fresh),
+        }
+    }
+
+    fn ended(&mut self, state: &mut Self::State, unfinished: bool, io: &mut Io<'_>) {
+        match &mut state.protocol {
+            Protocol::Http(exchange) => exchange.ended(unfinished, io),
+            // Without a Close frame it is an abnormal end (1006), and there is nobody to tell.
+            Protocol::WebSocket(_) => io.finish(),
+        }
+    }
+
+    fn expired(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
+        match &mut state.protocol {
+            Protocol::Http(exchange) => exchange.expired(io),
+            Protocol::WebSocket(websocket) => websocket.expired(io),
+        }
+    }
+
+    fn mail(&mut self, _state: &mut Self::State, mail: Self::Mail, _io: &mut Io<'_>) {
+        match mail {}
+    }
+
+    fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
+        match &mut state.protocol {
+            Protocol::Http(exchange) => exchange.stopping(io),
+            Protocol::WebSocket(websocket) => websocket.close(CloseCode::GOING_AWAY, "the server stops", io),
+        }
+    }
+
+    fn closed(&mut self, state: Self::State, _ending: Ending) {
+        guarded(|| self.handler.closed(state.application));
+    }
+}

@@ -1,0 +1,75 @@
+//! Messages: whole ones as they lie in the lend, others put together first.
+
+use super::{Web, guarded};
+use crate::buf::Input;
+use crate::conn::Io;
+use crate::conn::websocket::WebSocket;
+use crate::server::{Handler, Message, Socket};
+use crate::ws::{CloseCode, Piece};
+
+impl<H: Handler> Web<H> {
+    /// The handshake is answered.
+    pub(super) fn open(&mut self, websocket: &mut WebSocket, application: &mut H::Connection, io: &mut Io<'_>) {
+        let mut socket = Socket::new(websocket, io);
+        if guarded(|| self.handler.opened(&mut socket, application)).is_none() {
+            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+        }
+    }
+
+    /// Delivers every complete message in `input`.
+    #[inline]
+    pub(super) fn read_messages(
+        &mut self,
+        websocket: &mut WebSocket,
+        application: &mut H::Connection,
+        input: &mut Input<'_>,
+        io: &mut Io<'_>,
+    ) {
+        while !io.wants_no_input()
+            && let Some(piece) = websocket.next(input, io)
+        {
+            if piece.first && piece.last {
+                let message = Message { kind: piece.kind, bytes: piece.bytes };
+                self.deliver(message, websocket, application, io);
+            } else {
+                self.assemble(piece, websocket, application, io);
+            }
+        }
+        websocket.set_deadline(io);
+    }
+
+    /// Adds a piece to the message in hand, and delivers it with the last one.
+    fn assemble(
+        &mut self,
+        piece: Piece<'_>,
+        websocket: &mut WebSocket,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
+        if !io.has_room(piece.bytes.len()) {
+            websocket.abandon(CloseCode::TRY_LATER, "the server's memory limit is reached", io);
+            return;
+        }
+        io.message().extend_from_slice(piece.bytes);
+        if piece.last {
+            let mut bytes = io.take_message();
+            self.deliver(Message { kind: piece.kind, bytes: &mut bytes }, websocket, application, io);
+            io.recycle_message(bytes);
+        }
+    }
+
+    #[inline]
+    fn deliver(
+        &mut self,
+        message: Message<'_>,
+        websocket: &mut WebSocket,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
+        self.messages += 1;
+        let mut socket = Socket::new(websocket, io);
+        if guarded(|| self.handler.message(message, &mut socket, application)).is_none() {
+            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! A call as one line of text, in the manner of `strace(1)`.
+//!
+//! ```text
+//!   recv(7, "GET / HTTP/1.1\r\n"..., 65536, 0) = 42
+//!   send(7, "HTTP/1.1 200 OK\r\n"..., 120, MSG_NOSIGNAL) = -1 EAGAIN (Resource temporarily unavailable)
+//! ```
+//!
+//! What the kernel fills in is shown only when it did: a call that failed has received `""`. Where strace prints the
+//! call that the C library makes of it (`recvfrom` for `recv`), the name here is the one in our source.
+#![forbid(unsafe_code)]
+
+use super::flags::{
+    self, Bits, EPOLL_MODES, EPOLL_OPS, EVENTFD_MODES, KINDS, MESSAGE_FLAGS, OneOf,
+};
+use super::{Call, EpollEvent};
+use std::fmt::{self, Display, Formatter, Write};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+mod values;
+
+use values::{
+    Event, KernelName, List, Name, OptionName, Parts, Polled, Text, Time, Value, failure, how_name,
+};
+
+/// A call, what came of it, and how many bytes of data are shown.
+pub(super) struct Shown<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) result: Option<Result<usize, &'a io::Error>>,
+    pub(super) text_max: usize,
+}
+
+impl Display for Call<'_> {
+    /// The call as it is before it was made: `recv(7, "", 65536, 0)`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Shown {
+            call: self,
+            result: None,
+            text_max: 32,
+        }
+        .fmt(f)
+    }
+}
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.call.name())?;
+        self.of_sockets(f)?;
+        f.write_char(')')?;
+        match self.result {
+            None => Ok(()),
+            Some(Ok(number)) => write!(f, " = {number}"),
+            Some(Err(error)) => failure(f, error),
+        }
+    }
+}
+
+impl Shown<'_> {
+    /// How many bytes, events or descriptors the kernel filled in.
+    fn filled(&self) -> usize {
+        self.result.and_then(Result::ok).unwrap_or(0)
+    }
+
+    fn received<'b>(&self, bytes: &'b [u8]) -> Text<'b> {
+        Text(&bytes[..self.filled().min(bytes.len())], self.text_max)
+    }
+
+    fn text<'b>(&self, bytes: &'b [u8]) -> Text<'b> {
+        Text(bytes, self.text_max)
+    }
+
+    /// The arguments of calls that make and name sockets; any other call is passed on to the next function.
+    fn of_sockets(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self.call {
+            Call::Socket {
+                family,
+                kind,
+                protocol,
+            } => {
+                let modes = kind & (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+                let (family, kind) = (OneOf(family, flags::FAMILIES), OneOf(kind & !modes, KINDS));
+                write!(f, "{family}, {kind}")?;
+                if modes != 0 {
+                    write!(f, "|{}", Bits(modes as u64, flags::SOCKET_MODES))?;
+                }
+                write!(f, ", {protocol}")
+            }
+            Call::Bind { fd, address } | Call::Connect { fd, address } => {
+                write!(f, "{fd}, {}", Name(address))
+            }
+            Call::Listen { fd, backlog } => write!(f, "{fd}, {backlog}"),
+            Call::Accept4 { fd, from, flags } => {
+                let modes = Bits(flags as u64, flags::SOCKET_MODES);
+                match from {
+                    Some(from) => write!(f, "{fd}, {}, {modes}", KernelName(from)),
+                    None => write!(f, "{fd}, NULL, NULL, {modes}"),
+                }
+            }
+            Call::Getsockname { fd, address } | Call::Getpeername { fd, address } => {
+                match address {
+                    Some(address) => write!(f, "{fd}, {}", KernelName(address)),
+                    None => write!(f, "{fd}, {{}}"),
+                }
+            }
+            Call::Setsockopt {
+                fd,
+                level,
+                option,
+                value,
+            }
+            | Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value: Some(value),
+            } => {
+                write!(f, "{fd}, {}, {}", OptionName(level, option), Value(value))
+            }
+            Call::Getsockopt {
+                fd,
+                level,
+                option,
+                value: None,
+            } => {
+                write!(f, "{fd}, {}", OptionName(level, option))
+            }
+            Call::Shutdown { fd, how } => write!(f, "{fd}, {}", how_name(how)),
+            Call::Close { fd } => write!(f, "{fd}"),
+            _ => self.of_data(f),
+        }
+    }
+
+    /// The arguments of calls that move bytes; any other call is passed on to the next function.
+    fn of_data(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let message = |flags: i32| Bits(flags as u64, MESSAGE_FLAGS);
+        match *self.call {
+            Call::Recv { fd, bytes, flags } => {
+                write!(
+                    f,
+                    "{fd}, {}, {}, {}",
+                    self.received(bytes),
+                    bytes.len(),
+                    message(flags)
+                )
+            }
+            Call::Send { fd, bytes, flags } => {
+                write!(
+                    f,
+                    "{fd}, {}, {}, {}",
+                    self.text(bytes),
+                    bytes.len(),
+                    message(flags)
+                )
+            }
+            Call::Read { fd, bytes } => {
+                write!(f, "{fd}, {}, {}", self.received(bytes), bytes.len())
+            }
+            Call::Write { fd, bytes } => {
+                write!(f, "{fd}, {}, {}", self.text(bytes), bytes.len())
+            }
+            Call::Writev { fd, parts } => {
+                write!(f, "{fd}, {}, {}", Parts(parts, self.text_max), parts.len())
+            }
+            Call::Sendmsg { fd, parts, flags } => {
+                let (shown, count) = (Parts(parts, self.text_max), parts.len());
+                write!(
+                    f,
+                    "{fd}, {{msg_iov={shown}, msg_iovlen={count}}}, {}",
+                    message(flags)
+                )
+            }
+            Call::Pread { fd, bytes, offset } => {
+                write!(
+                    f,
+                    "{fd}, {}, {}, {offset}",
+                    self.received(bytes),
+                    bytes.len()
+                )
+            }
+            Call::Sendfile {
+                out,
+                file,
+                offset,
+                count,
+            } => {
+                write!(f, "{out}, {file}, [{offset}], {count}")
+            }
+            _ => self.of_datagrams(f),
+        }
+    }
+
+    /// The arguments of calls that move datagrams; any other call is passed on to the next function.
+    fn of_datagrams(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let message = |flags: i32| Bits(flags as u64, MESSAGE_FLAGS);
+        match *self.call {
+            Call::Recvmsg {
+                fd,
+                bytes,
+                from,
+                truncated,
+                flags,
+            } => {
+                write!(f, "{fd}, {{msg_name=")?;
+                match from {
+                    Some(from) => write!(f, "{}", Name(from))?,
+                    None => f.write_str("{}")?,
+                }
+                let (text, len) = (self.received(bytes), bytes.len());
+                write!(
+                    f,
+                    ", msg_iov=[{{iov_base={text}, iov_len={len}}}], msg_iovlen=1"
+                )?;
+                let flagged = if truncated { libc::MSG_TRUNC } else { 0 };
+                write!(f, ", msg_flags={}}}, {}", message(flagged), message(flags))
+            }
+            Call::Sendto {
+                fd,
+                bytes,
+                to,
+                flags,
+            } => {
+                write!(f, "{fd}, {}, {}, ", self.text(bytes), bytes.len())?;
+                write!(f, "{}, {}", message(flags), Name(to))
+            }
+            _ => self.of_waiting(f),
+        }
+    }
+
+    /// The arguments of calls that wait and wake; any other call is passed on to the next function.
+    fn of_waiting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self.call {
+            Call::EpollCreate1 { flags } => Bits(flags as u64, EPOLL_MODES).fmt(f),
+            Call::EpollCtl {
+                epoll,
+                op: libc::EPOLL_CTL_DEL,
+                fd,
+                ..
+            } => {
+                write!(f, "{epoll}, EPOLL_CTL_DEL, {fd}, NULL")
+            }
+            Call::EpollCtl {
+                epoll,
+                op,
+                fd,
+                events,
+                key,
+            } => {
+                let event = Event(EpollEvent::new(events, key));
+                write!(f, "{epoll}, {}, {fd}, {event}", OneOf(op, EPOLL_OPS))
+            }
+            Call::EpollWait {
+                epoll,
+                events,
+                timeout,
+            } => {
+                let milliseconds = super::epoll::milliseconds_up(timeout);
+                write!(f, "{epoll}, {}, {}, ", self.events(events), events.len())?;
+                write!(f, "{milliseconds}")
+            }
+            Call::EpollPwait2 {
+                epoll,
+                events,
+                timeout,
+            } => {
+                let (ready, room) = (self.events(events), events.len());
+                write!(f, "{epoll}, {ready}, {room}, {}, NULL, 0", Time(timeout))
+            }
+            Call::Poll { fds, timeout } => {
+                let milliseconds = super::epoll::milliseconds_up(timeout);
+                write!(
+                    f,
+                    "{}, {}, {milliseconds}",
+                    List(fds.iter().map(Polled)),
+                    fds.len()
+                )
+            }
+            Call::Eventfd { value, flags } => {
+                write!(f, "{value}, {}", Bits(flags as u64, EVENTFD_MODES))
+            }
+            Call::EventfdRead { fd, value } | Call::EventfdWrite { fd, value } => {
+                write!(f, "{fd}, [{value}], 8")
+            }
+            _ => self.of_rings(f),
+        }
+    }
+
+    /// The arguments of calls on rings; any other call is passed on to the next function.
+    fn of_rings(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self.call {
+            Call::Ring { fd, .. } => write!(f, "{fd}"),
+            Call::IoUringSetup { entries, flags } => write!(f, "{entries}, {{flags={flags:#x}}}"),
+            Call::IoUringEnter {
+                fd,
+                to_submit,
+                min_complete,
+                flags,
+            } => {
+                let flags = Bits(flags.into(), flags::ENTER_FLAGS);
+                write!(f, "{fd}, {to_submit}, {min_complete}, {flags}, NULL, 0")
+            }
+            Call::IoUringRegister {
+                fd,
+                opcode,
+                entries,
+            } => {
+                write!(f, "{fd}, {opcode}, ..., {entries}")
+            }
+            _ => self.of_the_rest(f),
+        }
+    }
+
+    /// The arguments of calls on files, limits and threads, and of what is no call of ours.
+    fn of_the_rest(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match *self.call {
+            Call::Fcntl { fd, command, flags } => {
+                write!(f, "{fd}, {}", OneOf(command, flags::FCNTL_COMMANDS))?;
+                if command == libc::F_SETFL {
+                    let access = if flags & libc::O_ACCMODE == 0 {
+                        "O_RDONLY|"
+                    } else {
+                        ""
+                    };
+                    write!(f, ", {access}{}", Bits(flags as u64, flags::OPEN_FLAGS))?;
+                }
+                Ok(())
+            }
+            Call::Openat2 {
+                dir,
+                path,
+                flags,
+                resolve,
+            } => {
+                let path = Text(path.as_os_str().as_bytes(), usize::MAX);
+                let flags = Bits(flags, flags::OPEN_FLAGS);
+                let resolve = Bits(resolve, flags::RESOLVE_FLAGS);
+                write!(
+                    f,
+                    "{dir}, {path}, {{flags=O_RDONLY|{flags}, resolve={resolve}}}, 24"
+                )
+            }
+            Call::Getrlimit {
+                resource,
+                soft,
+                hard,
+            }
+            | Call::Setrlimit {
+                resource,
+                soft,
+                hard,
+            } => {
+                let resource = OneOf(resource as i32, flags::RESOURCES);
+                write!(f, "{resource}, {{rlim_cur={soft}, rlim_max={hard}}}")
+            }
+            Call::SchedSetaffinity { cpu } => write!(f, "0, 128, [{cpu}]"),
+            _ => Ok(()),
+        }
+    }
+
+    fn events<'b>(
+        &self,
+        events: &'b [EpollEvent],
+    ) -> List<impl Iterator<Item = Event> + Clone + 'b> {
+        let filled = self.filled().min(events.len());
+        List(events[..filled].iter().copied().map(Event))
+    }
+}

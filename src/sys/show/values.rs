@@ -1,0 +1,219 @@
+//! The values within a line: text, lists, events, addresses, options.
+#![forbid(unsafe_code)]
+
+use crate::sys::flags::{self, Bits, EPOLL_EVENTS, OneOf};
+use crate::sys::{Address, EpollEvent, How, OptionValue, PollFd, UnixName, errno_name};
+use std::fmt::{self, Display, Formatter, Write};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+/// `"GET / HTTP"...`: at most so many bytes, escaped as in C.
+pub(super) struct Text<'a>(pub(super) &'a [u8], pub(super) usize);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Text(bytes, most) = *self;
+        let shown = &bytes[..bytes.len().min(most)];
+        f.write_char('"')?;
+        for (at, &byte) in shown.iter().enumerate() {
+            match byte {
+                b'\n' => f.write_str("\\n")?,
+                b'\r' => f.write_str("\\r")?,
+                b'\t' => f.write_str("\\t")?,
+                b'"' | b'\\' => write!(f, "\\{}", byte as char)?,
+                b' '..=b'~' => f.write_char(byte as char)?,
+                // A digit behind a short octal escape would read as part of it.
+                _ if shown.get(at + 1).is_some_and(u8::is_ascii_digit) => {
+                    write!(f, "\\{byte:03o}")?;
+                }
+                _ => write!(f, "\\{byte:o}")?,
+            }
+        }
+        f.write_str(if shown.len() < bytes.len() {
+            "\"..."
+        } else {
+            "\""
+        })
+    }
+}
+
+/// `[a, b]`
+pub(super) struct List<I>(pub(super) I);
+
+impl<I: Iterator<Item: Display> + Clone> Display for List<I> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        for (at, item) in self.0.clone().enumerate() {
+            write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+        }
+        f.write_char(']')
+    }
+}
+
+pub(super) struct Parts<'a>(pub(super) &'a [IoSlice<'a>], pub(super) usize);
+
+impl Display for Parts<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let parts = self.0.iter().map(|part| Part(part, self.1));
+        List(parts).fmt(f)
+    }
+}
+
+struct Part<'a>(&'a [u8], usize);
+
+impl Display for Part<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{{iov_base={}, iov_len={}}}",
+            Text(self.0, self.1),
+            self.0.len()
+        )
+    }
+}
+
+pub(super) struct Event(pub(super) EpollEvent);
+
+impl Display for Event {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let events = Bits(self.0.events().into(), EPOLL_EVENTS);
+        write!(f, "{{events={events}, data={:#x}}}", self.0.key())
+    }
+}
+
+pub(super) struct Polled<'a>(pub(super) &'a PollFd<'a>);
+
+impl Display for Polled<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let bits = |events: i16| Bits(events.cast_unsigned().into(), flags::POLL_EVENTS);
+        write!(f, "{{fd={}, events={}", self.0.fd(), bits(self.0.events()))?;
+        if self.0.revents() != 0 {
+            write!(f, ", revents={}", bits(self.0.revents()))?;
+        }
+        f.write_char('}')
+    }
+}
+
+pub(super) struct Time(pub(super) Option<Duration>);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("NULL"),
+            Some(time) => {
+                write!(
+                    f,
+                    "{{tv_sec={}, tv_nsec={}}}",
+                    time.as_secs(),
+                    time.subsec_nanos()
+                )
+            }
+        }
+    }
+}
+
+pub(super) struct OptionName(pub(super) i32, pub(super) i32);
+
+impl Display for OptionName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let OptionName(level, option) = *self;
+        let table = match level {
+            libc::SOL_SOCKET => flags::SOCKET_OPTIONS,
+            libc::IPPROTO_TCP => flags::TCP_OPTIONS,
+            libc::IPPROTO_IP => flags::IP_OPTIONS,
+            libc::IPPROTO_IPV6 => flags::IPV6_OPTIONS,
+            _ => &[],
+        };
+        write!(
+            f,
+            "{}, {}",
+            OneOf(level, flags::LEVELS),
+            OneOf(option, table)
+        )
+    }
+}
+
+pub(super) struct Value(pub(super) OptionValue);
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            OptionValue::Int(number) => write!(f, "[{number}], 4"),
+            OptionValue::Linger { on, seconds } => {
+                write!(f, "{{l_onoff={}, l_linger={seconds}}}, 8", i32::from(on))
+            }
+        }
+    }
+}
+
+/// An address and its length, as a call takes them.
+pub(super) struct Name<'a>(pub(super) &'a Address);
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let len = self.0.to_sockaddr().map_or(0, |raw| raw.len());
+        write!(f, "{}, {len}", Sockaddr(self.0))
+    }
+}
+
+/// An address and its length, as the kernel wrote them.
+pub(super) struct KernelName<'a>(pub(super) &'a Address);
+
+impl Display for KernelName<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let len = self.0.to_sockaddr().map_or(0, |raw| raw.len());
+        write!(f, "{}, [{len}]", Sockaddr(self.0))
+    }
+}
+
+struct Sockaddr<'a>(&'a Address);
+
+impl Display for Sockaddr<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Address::Inet(SocketAddr::V4(v4)) => {
+                write!(f, "{{sa_family=AF_INET, sin_port=htons({}), ", v4.port())?;
+                write!(f, "sin_addr=inet_addr(\"{}\")}}", v4.ip())
+            }
+            Address::Inet(SocketAddr::V6(v6)) => {
+                write!(f, "{{sa_family=AF_INET6, sin6_port=htons({}), ", v6.port())?;
+                write!(f, "inet_pton(AF_INET6, \"{}\", &sin6_addr)}}", v6.ip())
+            }
+            Address::Unix(UnixName::Path(path)) => {
+                let path = Text(path.as_os_str().as_bytes(), usize::MAX);
+                write!(f, "{{sa_family=AF_UNIX, sun_path={path}}}")
+            }
+            Address::Unix(UnixName::Abstract(name)) => {
+                write!(
+                    f,
+                    "{{sa_family=AF_UNIX, sun_path=@{}}}",
+                    Text(name, usize::MAX)
+                )
+            }
+            Address::Unix(UnixName::Unnamed) => f.write_str("{sa_family=AF_UNIX}"),
+        }
+    }
+}
+
+pub(super) fn how_name(how: How) -> &'static str {
+    match how {
+        How::Read => "SHUT_RD",
+        How::Write => "SHUT_WR",
+        How::Both => "SHUT_RDWR",
+    }
+}
+
+/// ` = -1 EAGAIN (Resource temporarily unavailable)`
+pub(super) fn failure(f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(errno) => {
+            // The standard library appends the number, which the name already says.
+            let text = text.split(" (os error").next().unwrap_or_default();
+            write!(f, " = -1 {} ({text})", errno_name(errno))
+        }
+        None => write!(f, " = -1 ({text})"),
+    }
+}

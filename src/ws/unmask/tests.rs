@@ -1,0 +1,88 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// RFC 6455 §5.3, word for word.
+fn naive(bytes: &mut [u8], mask: [u8; 4], offset: usize) {
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte ^= mask[(offset % 4 + i) % 4];
+    }
+}
+
+fn assert_like_naive(payload: &[u8], mask: [u8; 4], offset: usize) {
+    let (mut fast, mut slow) = (payload.to_vec(), payload.to_vec());
+    unmask(&mut fast, mask, offset);
+    naive(&mut slow, mask, offset);
+    assert_eq!(fast, slow, "{} bytes, offset {offset}", payload.len());
+}
+
+const PAYLOAD: [u8; 600] = {
+    let mut payload = [0; 600];
+    let mut i = 0;
+    while i < payload.len() {
+        payload[i] = (i * 7 % 251) as u8;
+        i += 1;
+    }
+    payload
+};
+
+#[test]
+fn every_length_and_offset() {
+    for length in 0..PAYLOAD.len() {
+        for offset in 0..5 {
+            assert_like_naive(&PAYLOAD[..length], [0x37, 0xFA, 0x21, 0x3D], offset);
+        }
+    }
+    assert_like_naive(&PAYLOAD, [1, 2, 3, 4], usize::MAX);
+}
+
+/// The version for machines without AVX2 runs only where the tests do not, unless it is called by name.
+#[test]
+fn the_words_alone() {
+    for length in 32..PAYLOAD.len() {
+        let (mut fast, mut slow) = (PAYLOAD[..length].to_vec(), PAYLOAD[..length].to_vec());
+        unmask_words(&mut fast, 0x0403_0201);
+        naive(&mut slow, [1, 2, 3, 4], 0);
+        assert_eq!(fast, slow, "{length} bytes");
+    }
+}
+
+#[test]
+fn bytes_around_the_payload_stay() {
+    for length in 0..200 {
+        let mut bytes = [0xEE; 240];
+        unmask(&mut bytes[20..20 + length], [0xFF; 4], 0);
+        assert!(bytes[..20].iter().all(|&byte| byte == 0xEE));
+        assert!(bytes[20..20 + length].iter().all(|&byte| byte == 0x11));
+        assert!(bytes[20 + length..].iter().all(|&byte| byte == 0xEE));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_length_alignment_and_mask(
+        payload in prop::collection::vec(any::<u8>(), 0..5000),
+        start in 0_usize..64,
+        mask: [u8; 4],
+        offset: usize,
+    ) {
+        let start = start.min(payload.len());
+        let offset = offset % 1000;
+        let (mut fast, mut slow) = (payload.clone(), payload);
+        unmask(&mut fast[start..], mask, offset);
+        naive(&mut slow[start..], mask, offset);
+        prop_assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn pieces_make_the_whole(payload in prop::collection::vec(any::<u8>(), 0..600), mask: [u8; 4], cut: prop::sample::Index) {
+        let mut whole = payload.clone();
+        unmask(&mut whole, mask, 0);
+        let mut pieces = payload;
+        let cut = cut.index(pieces.len() + 1);
+        let (first, second) = pieces.split_at_mut(cut);
+        unmask(first, mask, 0);
+        unmask(second, mask, cut);
+        prop_assert_eq!(whole, pieces);
+    }
+}
