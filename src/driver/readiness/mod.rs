@@ -270,6 +270,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.retry_accept();
         let timeout = if self.ready.is_empty() && self.queued.is_empty() {
             self.until_retry(timeout)
         } else {
@@ -277,7 +278,6 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         };
         self.poller.wait(&mut self.probe, timeout)?;
         self.mark_ready();
-        self.retry_accept();
         self.due = self.ready.len();
         for listening in self.listeners.iter_mut().flatten() {
             listening.budget = self.config.accepts_per_turn;
