@@ -20,7 +20,10 @@ pub(crate) struct Ceiling {
 impl Ceiling {
     /// A ceiling of `bytes_max` bytes.
     pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { taken: AtomicUsize::new(0), bytes_max })
+        Arc::new(Self {
+            taken: AtomicUsize::new(0),
+            bytes_max,
+        })
     }
 }
 
@@ -36,7 +39,11 @@ pub(crate) struct Budget {
 impl Budget {
     /// An empty account.
     pub(crate) fn new(ceiling: Arc<Ceiling>) -> Self {
-        Self { ceiling, used: 0, taken: 0 }
+        Self {
+            ceiling,
+            used: 0,
+            taken: 0,
+        }
     }
 
     /// Whether there is room for `bytes` more. Ask before new work is begun; at the ceiling it is refused.
@@ -59,11 +66,15 @@ impl Budget {
         self.used = self.used + after - before;
         let wanted = self.used.next_multiple_of(GRAIN_BYTES);
         if wanted > self.taken {
-            self.ceiling.taken.fetch_add(wanted - self.taken, Ordering::Relaxed);
+            self.ceiling
+                .taken
+                .fetch_add(wanted - self.taken, Ordering::Relaxed);
             self.taken = wanted;
         } else if self.taken - wanted > GRAIN_BYTES {
             // One spare grain is kept: an account that swings around a border must not touch the shared counter each time.
-            self.ceiling.taken.fetch_sub(self.taken - wanted - GRAIN_BYTES, Ordering::Relaxed);
+            self.ceiling
+                .taken
+                .fetch_sub(self.taken - wanted - GRAIN_BYTES, Ordering::Relaxed);
             self.taken = wanted + GRAIN_BYTES;
         }
     }

@@ -60,7 +60,12 @@ impl SendBuf {
     #[inline]
     pub(crate) fn new(first: Part) -> Self {
         let total = first.len();
-        Self { first, rest: Vec::new(), sent: 0, total }
+        Self {
+            first,
+            rest: Vec::new(),
+            sent: 0,
+            total,
+        }
     }
 
     /// Adds a part behind the others.
@@ -68,7 +73,10 @@ impl SendBuf {
     /// # Panics
     /// If there are already [`PARTS_MAX`] parts, or the kernel has taken some of them.
     pub(crate) fn push(&mut self, part: Part) {
-        assert!(self.parts() < PARTS_MAX, "a send carries at most {PARTS_MAX} parts");
+        assert!(
+            self.parts() < PARTS_MAX,
+            "a send carries at most {PARTS_MAX} parts"
+        );
         assert_eq!(self.sent, 0, "a send that has begun takes no more parts");
         self.total += part.len();
         self.rest.push(part);
@@ -88,25 +96,34 @@ impl SendBuf {
     /// Notes that the kernel took `count` more bytes.
     #[inline]
     pub(crate) fn advance(&mut self, count: usize) {
-        debug_assert!(count <= self.remaining(), "the kernel cannot take more than it was given");
+        debug_assert!(
+            count <= self.remaining(),
+            "the kernel cannot take more than it was given"
+        );
         self.sent += count;
     }
 
     /// The bytes still to be sent if they lie in one piece, as they nearly always do.
     #[inline]
     pub(crate) fn single(&self) -> Option<&[u8]> {
-        if self.rest.is_empty() { Some(&self.first.as_bytes()[self.sent..]) } else { None }
+        if self.rest.is_empty() {
+            Some(&self.first.as_bytes()[self.sent..])
+        } else {
+            None
+        }
     }
 
     /// The bytes still to be sent, piece by piece; no piece is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        std::iter::once(&self.first).chain(&self.rest).filter_map(move |part| {
-            let bytes = part.as_bytes();
-            let skipped = skip.min(bytes.len());
-            skip -= skipped;
-            (skipped < bytes.len()).then(|| &bytes[skipped..])
-        })
+        std::iter::once(&self.first)
+            .chain(&self.rest)
+            .filter_map(move |part| {
+                let bytes = part.as_bytes();
+                let skipped = skip.min(bytes.len());
+                skip -= skipped;
+                (skipped < bytes.len()).then(|| &bytes[skipped..])
+            })
     }
 
     /// Takes the parts out again, so that pooled buffers can go home.

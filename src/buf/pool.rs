@@ -20,13 +20,18 @@ impl Pool {
     /// An empty buffer with some capacity.
     #[inline]
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
+        self.free
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(FRESH_BYTES))
     }
 
     /// Gives a buffer back. Its bytes are forgotten.
     #[inline]
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() >= FRESH_BYTES && buffer.capacity() <= KEPT_BYTES_MAX && self.free.len() < KEPT_MAX {
+        if buffer.capacity() >= FRESH_BYTES
+            && buffer.capacity() <= KEPT_BYTES_MAX
+            && self.free.len() < KEPT_MAX
+        {
             buffer.clear();
             self.free.push(buffer);
         }

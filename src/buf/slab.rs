@@ -14,7 +14,9 @@ pub(crate) struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { segments: Vec::new() }
+        Self {
+            segments: Vec::new(),
+        }
     }
 }
 
@@ -23,7 +25,8 @@ impl<T: Default> Slab<T> {
     #[inline]
     pub(crate) fn reach(&mut self, index: u32) {
         while self.len() <= index as usize {
-            self.segments.push((0..SEGMENT).map(|_| T::default()).collect());
+            self.segments
+                .push((0..SEGMENT).map(|_| T::default()).collect());
         }
     }
 }
@@ -51,6 +54,10 @@ impl<T> Slab<T> {
 
     /// Every element with its index.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        self.segments.iter_mut().flatten().enumerate().map(|(index, element)| (index as u32, element))
+        self.segments
+            .iter_mut()
+            .flatten()
+            .enumerate()
+            .map(|(index, element)| (index as u32, element))
     }
 }

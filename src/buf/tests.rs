@@ -5,7 +5,10 @@ use std::sync::Arc;
 fn a_send_skips_what_the_kernel_took_across_parts() {
     let mut send = SendBuf::new(Part::Pooled(b"head".to_vec()));
     send.push(Part::Static(b""));
-    send.push(Part::Shared { bytes: Arc::from(&b"..body.."[..]), range: 2..6 });
+    send.push(Part::Shared {
+        bytes: Arc::from(&b"..body.."[..]),
+        range: 2..6,
+    });
     assert_eq!(send.remaining(), 8);
     assert_eq!(send.pieces().collect::<Vec<_>>(), [&b"head"[..], b"body"]);
     send.advance(5);

@@ -60,7 +60,9 @@ impl Route {
     }
 
     fn allows(self, method: Method<'_>) -> bool {
-        self.allow().split(", ").any(|allowed| allowed.as_bytes() == method.as_bytes())
+        self.allow()
+            .split(", ")
+            .any(|allowed| allowed.as_bytes() == method.as_bytes())
     }
 }
 
@@ -80,7 +82,12 @@ impl Handler for Demo {
     }
 
     #[inline]
-    fn request(&mut self, request: Request<'_>, reply: Reply<'_>, connection: &mut Connection) -> Replied {
+    fn request(
+        &mut self,
+        request: Request<'_>,
+        reply: Reply<'_>,
+        connection: &mut Connection,
+    ) -> Replied {
         let method = request.method();
         if matches!(method, Method::Unknown(_)) {
             return reply.error(Status::NOT_IMPLEMENTED, "This method is not known here.");
@@ -103,7 +110,10 @@ impl Handler for Demo {
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
             Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {
                 Some(sum) => reply.text(itoa::Buffer::new().format(sum)),
-                None => reply.error(Status::BAD_REQUEST, "a, b and the body must be integers whose sum fits into 64 bits."),
+                None => reply.error(
+                    Status::BAD_REQUEST,
+                    "a, b and the body must be integers whose sum fits into 64 bits.",
+                ),
             },
             Route::Upload => {
                 let bytes = std::mem::take(&mut connection.uploaded);
@@ -128,18 +138,30 @@ fn elsewhere(request: &Request<'_>, reply: Reply<'_>) -> Replied {
 }
 
 fn refused(reply: Reply<'_>, allow: &'static str) -> Replied {
-    let reply = reply.status(Status::METHOD_NOT_ALLOWED).field("Allow", allow).expect("a constant");
-    reply.content("text/plain; charset=utf-8", b"This path does not answer to this method.\n")
+    let reply = reply
+        .status(Status::METHOD_NOT_ALLOWED)
+        .field("Allow", allow)
+        .expect("a constant");
+    reply.content(
+        "text/plain; charset=utf-8",
+        b"This path does not answer to this method.\n",
+    )
 }
 
 fn options(reply: Reply<'_>, allow: &'static str) -> Replied {
-    reply.status(Status::NO_CONTENT).field("Allow", allow).expect("a constant").empty()
+    reply
+        .status(Status::NO_CONTENT)
+        .field("Allow", allow)
+        .expect("a constant")
+        .empty()
 }
 
 /// `a` + `b` + the body. `None` if a term is missing or no integer, or the sum does not fit.
 fn sum(query: &[u8], body: &[u8]) -> Option<i64> {
     let term = |name: &[u8]| {
-        let mut values = query.split(|byte| *byte == b'&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="));
+        let mut values = query
+            .split(|byte| *byte == b'&')
+            .filter_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="));
         integer(values.next()?)
     };
     let mut sum = i128::from(term(b"a")?) + i128::from(term(b"b")?);
@@ -163,7 +185,15 @@ mod tests {
         assert_eq!(sum(b"b=-2&x=9&a=1", b"10\n"), Some(9));
         assert_eq!(sum(b"a=9223372036854775807&b=0", b""), Some(i64::MAX));
         assert_eq!(sum(b"a=9223372036854775807&b=1", b"-1"), Some(i64::MAX));
-        for bad in ["", "a=1", "a=1&b=", "a=1&b=x", "a=9223372036854775807&b=1", "aa=1&b=1", "a=1.0&b=1"] {
+        for bad in [
+            "",
+            "a=1",
+            "a=1&b=",
+            "a=1&b=x",
+            "a=9223372036854775807&b=1",
+            "aa=1&b=1",
+            "a=1.0&b=1",
+        ] {
             assert_eq!(sum(bad.as_bytes(), b""), None, "{bad}");
         }
         assert_eq!(sum(b"a=1&b=2", b"ten"), None);

@@ -31,7 +31,11 @@ struct Finding {
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         let findings = examine();
-        let text = if self.json { json(&findings) } else { table(&findings) };
+        let text = if self.json {
+            json(&findings)
+        } else {
+            table(&findings)
+        };
         // A reader that has gone is no error.
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
         Ok(ExitCode::SUCCESS)
@@ -46,7 +50,12 @@ fn examine() -> Vec<Finding> {
         backend(Backend::Mio),
         descriptors(),
         locked_memory(),
-        at_least("backlog", "/proc/sys/net/core/somaxconn", 4096, "sysctl -w net.core.somaxconn=4096"),
+        at_least(
+            "backlog",
+            "/proc/sys/net/core/somaxconn",
+            4096,
+            "sysctl -w net.core.somaxconn=4096",
+        ),
         at_least(
             "SYN queue",
             "/proc/sys/net/ipv4/tcp_max_syn_backlog",
@@ -60,12 +69,17 @@ fn examine() -> Vec<Finding> {
 
 /// The text of a small file of /proc, without its line end.
 fn read(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
 }
 
 fn kernel() -> Finding {
     let release = read("/proc/sys/kernel/osrelease");
-    let mut numbers = release.iter().flat_map(|text| text.split(['.', '-'])).map_while(|part| part.parse().ok());
+    let mut numbers = release
+        .iter()
+        .flat_map(|text| text.split(['.', '-']))
+        .map_while(|part| part.parse().ok());
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     Finding {
         name: "kernel",
@@ -81,15 +95,24 @@ fn backend(backend: Backend) -> Finding {
     let found = match chosen {
         Ok(_) => "works".to_owned(),
         Err(error) => match sysctl_io_uring() {
-            Some(setting) if backend == Backend::IoUring => format!("{} (kernel.io_uring_disabled = {setting})", error.cause),
+            Some(setting) if backend == Backend::IoUring => {
+                format!("{} (kernel.io_uring_disabled = {setting})", error.cause)
+            }
             _ => error.cause,
         },
     };
     let advice = match backend {
-        Backend::IoUring => "sysctl -w kernel.io_uring_disabled=0, or allow io_uring_setup in the container's seccomp filter",
+        Backend::IoUring => {
+            "sysctl -w kernel.io_uring_disabled=0, or allow io_uring_setup in the container's seccomp filter"
+        }
         _ => "build with this feature",
     };
-    Finding { name: backend.name(), good, found, advice }
+    Finding {
+        name: backend.name(),
+        good,
+        found,
+        advice,
+    }
 }
 
 fn sysctl_io_uring() -> Option<String> {
@@ -109,10 +132,18 @@ fn descriptors() -> Finding {
 fn locked_memory() -> Finding {
     let found = match sys::memlock() {
         Ok((u64::MAX, _)) => "unlimited".to_owned(),
-        Ok((soft, _)) => format!("ulimit -l is {} KiB; rings are not charged to it since Linux 5.12", soft / 1024),
+        Ok((soft, _)) => format!(
+            "ulimit -l is {} KiB; rings are not charged to it since Linux 5.12",
+            soft / 1024
+        ),
         Err(error) => error.to_string(),
     };
-    Finding { name: "locked memory", good: true, found, advice: "" }
+    Finding {
+        name: "locked memory",
+        good: true,
+        found,
+        advice: "",
+    }
 }
 
 fn at_least(name: &'static str, path: &'static str, wanted: u64, advice: &'static str) -> Finding {
@@ -128,7 +159,9 @@ fn at_least(name: &'static str, path: &'static str, wanted: u64, advice: &'stati
 
 fn ports() -> Finding {
     let range = read("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u32>().ok());
+    let mut ends = range
+        .split_whitespace()
+        .filter_map(|end| end.parse::<u32>().ok());
     let count = match (ends.next(), ends.next()) {
         (Some(first), Some(last)) => last.saturating_sub(first) + 1,
         _ => 0,
@@ -143,12 +176,23 @@ fn ports() -> Finding {
 
 fn processors() -> Finding {
     let count = sys::allowed_cpus().map_or(0, |cpus| cpus.len());
-    Finding { name: "processors", good: count > 0, found: format!("{count}, one worker each by default"), advice: "" }
+    Finding {
+        name: "processors",
+        good: count > 0,
+        found: format!("{count}, one worker each by default"),
+        advice: "",
+    }
 }
 
 fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { name, good, found, advice } in findings {
+    for Finding {
+        name,
+        good,
+        found,
+        advice,
+    } in findings
+    {
         let mark = if *good { "ok  " } else { "look" };
         let _ = writeln!(text, "{mark}  {name:<14} {found}");
         if !good {
@@ -160,11 +204,23 @@ fn table(findings: &[Finding]) -> String {
 
 fn json(findings: &[Finding]) -> String {
     let mut text = String::from("[\n");
-    for (index, Finding { name, good, found, advice }) in findings.iter().enumerate() {
+    for (
+        index,
+        Finding {
+            name,
+            good,
+            found,
+            advice,
+        },
+    ) in findings.iter().enumerate()
+    {
         let comma = if index + 1 < findings.len() { "," } else { "" };
         let advice = if *good { "" } else { advice };
         let (name, found, advice) = (quoted(name), quoted(found), quoted(advice));
-        let _ = writeln!(text, "  {{\"name\":{name},\"ok\":{good},\"found\":{found},\"advice\":{advice}}}{comma}");
+        let _ = writeln!(
+            text,
+            "  {{\"name\":{name},\"ok\":{good},\"found\":{found},\"advice\":{advice}}}{comma}"
+        );
     }
     text.push_str("]\n");
     text

@@ -61,7 +61,9 @@ pub(crate) struct LimitOptions {
 
 /// Seconds, with a fraction if need be. Three years at most, so that no deadline overflows.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds, like 10 or 0.5".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds, like 10 or 0.5".to_owned())?;
     if !(0.05..=1e8).contains(&seconds) {
         return Err("must be from 0.05 to 100000000 seconds".to_owned());
     }
@@ -76,16 +78,26 @@ impl LimitOptions {
             head_bytes_max: self.head_bytes_max.unwrap_or(default.head_bytes_max),
             fields_max: self.fields_max.unwrap_or(default.fields_max),
             target_bytes_max: self.target_bytes_max.unwrap_or(default.target_bytes_max),
-            collected_body_bytes_max: self.body_bytes_max.unwrap_or(default.collected_body_bytes_max),
-            streamed_body_bytes_max: self.streamed_body_bytes_max.unwrap_or(default.streamed_body_bytes_max),
+            collected_body_bytes_max: self
+                .body_bytes_max
+                .unwrap_or(default.collected_body_bytes_max),
+            streamed_body_bytes_max: self
+                .streamed_body_bytes_max
+                .unwrap_or(default.streamed_body_bytes_max),
             message_bytes_max: self.message_bytes_max.unwrap_or(default.message_bytes_max),
             outbox_bytes_max: self.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),
             memory_bytes_max: self.memory_bytes_max.unwrap_or(default.memory_bytes_max),
             head_timeout: self.head_timeout.unwrap_or(default.head_timeout),
-            first_byte_timeout: self.first_byte_timeout.unwrap_or(default.first_byte_timeout),
+            first_byte_timeout: self
+                .first_byte_timeout
+                .unwrap_or(default.first_byte_timeout),
             idle_timeout: self.idle_timeout.unwrap_or(default.idle_timeout),
-            body_bytes_per_second_min: self.body_rate_min.unwrap_or(default.body_bytes_per_second_min),
-            write_stall_timeout: self.write_stall_timeout.unwrap_or(default.write_stall_timeout),
+            body_bytes_per_second_min: self
+                .body_rate_min
+                .unwrap_or(default.body_bytes_per_second_min),
+            write_stall_timeout: self
+                .write_stall_timeout
+                .unwrap_or(default.write_stall_timeout),
             ping_interval: self.ping_interval.unwrap_or(default.ping_interval),
             ping_timeout: self.ping_timeout.unwrap_or(default.ping_timeout),
             stop_timeout: self.stop_timeout.unwrap_or(default.stop_timeout),

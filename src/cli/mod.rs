@@ -14,7 +14,13 @@ use clap::{Parser, Subcommand};
 
 /// A low-level socket server for Linux: epoll, io_uring and mio, with HTTP/1.1 and WebSocket.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "longshore",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -97,13 +97,18 @@ fn mode(text: &str) -> Result<u32, String> {
 impl SocketOptions {
     fn options(&self) -> impl Iterator<Item = SocketOption> {
         let seconds = Duration::from_secs;
-        let keepalive =
-            |idle| SocketOption::Keepalive { idle: seconds(idle), interval: seconds(10), count: 3 };
+        let keepalive = |idle| SocketOption::Keepalive {
+            idle: seconds(idle),
+            interval: seconds(10),
+            count: 3,
+        };
         [
-            self.defer_accept.map(|wait| SocketOption::DeferAccept(seconds(wait))),
+            self.defer_accept
+                .map(|wait| SocketOption::DeferAccept(seconds(wait))),
             self.fast_open.map(SocketOption::FastOpen),
             self.keepalive.map(keepalive),
-            self.user_timeout.map(|limit| SocketOption::UserTimeout(seconds(limit))),
+            self.user_timeout
+                .map(|limit| SocketOption::UserTimeout(seconds(limit))),
             self.not_sent_lowat.map(SocketOption::NotSentLowat),
             self.receive_buffer.map(SocketOption::ReceiveBuffer),
             self.send_buffer.map(SocketOption::SendBuffer),
@@ -117,7 +122,8 @@ impl SocketOptions {
 impl Serve {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         // Before any thread is made, so that all of them leave these signals to the one that waits for them.
-        sys::block(&[libc::SIGINT, libc::SIGTERM]).map_err(|error| format!("cannot block signals: {error}"))?;
+        sys::block(&[libc::SIGINT, libc::SIGTERM])
+            .map_err(|error| format!("cannot block signals: {error}"))?;
         // The soft limit is a default for old programs that use select(2).
         let _ = sys::raise_nofile(&mut sys::Silent);
         let mut server = Server::new()
@@ -139,7 +145,9 @@ impl Serve {
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
         wait_for_signals(bound.stopper())?;
-        let report = bound.run(|_worker| Demo::default()).map_err(|error| error.to_string())?;
+        let report = bound
+            .run(|_worker| Demo::default())
+            .map_err(|error| error.to_string())?;
         if self.count_calls {
             print_counts(&report);
         }
@@ -180,11 +188,18 @@ fn wait_for_signals(stopper: Stopper) -> Result<(), String> {
             std::process::exit(128 + signal);
         }
     };
-    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(wait);
-    thread.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
+    let thread = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait);
+    thread
+        .map(drop)
+        .map_err(|error| format!("cannot start a thread: {error}"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio is printed with three digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio is printed with three digits"
+)]
 fn print_counts(report: &Report) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(

@@ -1,9 +1,10 @@
 //! Brings bytes to the service: straight from the lend where possible, through the inbox where not.
 
+use super::Service;
 use super::io::{Io, Shared};
 use super::stream::{Flags, Life, Stream};
-use super::{Ending, Service};
 use crate::buf::{Input, Part, SendBuf};
+use crate::driver::Token;
 
 /// A stream and what its service keeps of it.
 pub(crate) struct Connection<T> {
@@ -15,13 +16,17 @@ pub(crate) struct Connection<T> {
 pub(crate) struct Dispatch<'a> {
     pub(crate) cork: &'a mut Vec<u8>,
     pub(crate) shared: &'a mut Shared,
-    pub(crate) name: (u32, u32),
+    pub(crate) token: Token,
 }
 
 impl<T> Connection<T> {
     /// Calls the service with everything but the stream's own state.
-    fn dispatch<R>(&mut self, turn: &mut Dispatch<'_>, call: impl FnOnce(&mut T, &mut Io<'_>) -> R) -> R {
-        let mut io = Io::new(&mut self.stream, turn.cork, turn.shared, turn.name);
+    fn dispatch<R>(
+        &mut self,
+        turn: &mut Dispatch<'_>,
+        call: impl FnOnce(&mut T, &mut Io<'_>) -> R,
+    ) -> R {
+        let mut io = Io::new(&mut self.stream, turn.cork, turn.shared, turn.token);
         call(&mut self.state, &mut io)
     }
 
@@ -65,7 +70,9 @@ impl<T> Connection<T> {
         let mut rest = fresh;
         while !rest.is_empty() && self.stream.inbox_len() > 0 && self.stream.life == Life::Open {
             let busy = turn.shared.busy(&mut self.stream);
-            let count = service.missing(&mut self.state, busy.inbox.as_slice(), rest).clamp(1, rest.len());
+            let count = service
+                .missing(&mut self.state, busy.inbox.as_slice(), rest)
+                .clamp(1, rest.len());
             let (completing, behind) = rest.split_at_mut(count);
             busy.inbox.append(completing);
             rest = behind;
@@ -80,13 +87,19 @@ impl<T> Connection<T> {
 
     /// Offers everything that is kept.
     fn offer_inbox<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) {
-        let Some(busy) = self.stream.busy.as_mut() else { return };
+        let Some(busy) = self.stream.busy.as_mut() else {
+            return;
+        };
         // Taken out for the call: the service may queue output in the same box.
         let mut inbox = std::mem::take(&mut busy.inbox);
         let mut input = Input::new(inbox.as_mut_slice());
         self.dispatch(turn, |state, io| service.received(state, &mut input, io));
         // What stands behind the end of our interest is never read.
-        let unread = if self.stream.life == Life::Open { input.len() } else { 0 };
+        let unread = if self.stream.life == Life::Open {
+            input.len()
+        } else {
+            0
+        };
         inbox.keep_last(unread);
         self.stream.flags.clear(Flags::WAITING);
         if unread > 0 {
@@ -111,7 +124,11 @@ impl<T> Connection<T> {
     }
 
     /// Offers input again that waited, when nothing is in its way any more. True if the service was called.
-    pub(crate) fn resume<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) -> bool {
+    pub(crate) fn resume<S: Service<State = T>>(
+        &mut self,
+        service: &mut S,
+        turn: &mut Dispatch<'_>,
+    ) -> bool {
         let stream = &self.stream;
         if stream.life != Life::Open
             || stream.flags.has(Flags::HELD)
@@ -127,7 +144,11 @@ impl<T> Connection<T> {
     }
 
     /// The peer has sent its FIN.
-    pub(crate) fn ended<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) {
+    pub(crate) fn ended<S: Service<State = T>>(
+        &mut self,
+        service: &mut S,
+        turn: &mut Dispatch<'_>,
+    ) {
         self.stream.flags.set(Flags::ENDED);
         match self.stream.life {
             Life::Open => {
@@ -140,9 +161,16 @@ impl<T> Connection<T> {
     }
 
     /// Tells the service of the end, once, behind all input.
-    fn tell_end<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) -> bool {
+    fn tell_end<S: Service<State = T>>(
+        &mut self,
+        service: &mut S,
+        turn: &mut Dispatch<'_>,
+    ) -> bool {
         let flags = self.stream.flags;
-        if !flags.has(Flags::ENDED) || flags.has(Flags::END_TOLD) || flags.has(Flags::WAITING) || flags.has(Flags::HELD)
+        if !flags.has(Flags::ENDED)
+            || flags.has(Flags::END_TOLD)
+            || flags.has(Flags::WAITING)
+            || flags.has(Flags::HELD)
         {
             return false;
         }
@@ -163,7 +191,11 @@ impl<T> Connection<T> {
     }
 
     /// The service's deadline has passed.
-    pub(crate) fn expired<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) {
+    pub(crate) fn expired<S: Service<State = T>>(
+        &mut self,
+        service: &mut S,
+        turn: &mut Dispatch<'_>,
+    ) {
         self.stream.due = super::Tick::NEVER;
         match self.stream.life {
             Life::Open => self.dispatch(turn, |state, io| service.expired(state, io)),
@@ -173,7 +205,11 @@ impl<T> Connection<T> {
     }
 
     /// Calls the service for something that did not come from the peer.
-    pub(crate) fn call<R>(&mut self, turn: &mut Dispatch<'_>, call: impl FnOnce(&mut T, &mut Io<'_>) -> R) -> R {
+    pub(crate) fn call<R>(
+        &mut self,
+        turn: &mut Dispatch<'_>,
+        call: impl FnOnce(&mut T, &mut Io<'_>) -> R,
+    ) -> R {
         self.dispatch(turn, call)
     }
 
@@ -186,16 +222,14 @@ impl<T> Connection<T> {
             if !in_flight && self.stream.outbox_len() == 0 {
                 return Some(SendBuf::new(fresh));
             }
-            turn.shared.busy(&mut self.stream).outbox.push(fresh, &mut turn.shared.pool);
+            turn.shared
+                .busy(&mut self.stream)
+                .outbox
+                .push(fresh, &mut turn.shared.pool);
         }
         if in_flight {
             return None;
         }
         self.stream.busy.as_mut()?.outbox.take_send()
-    }
-
-    /// How the connection came to its end.
-    pub(crate) fn ending(&self) -> Ending {
-        if self.stream.flags.has(Flags::CUT) { Ending::Cut } else { Ending::Finished }
     }
 }

@@ -8,6 +8,9 @@
 //! The next head is not read until the reply to the last one is completely encoded, so pipelined replies keep their
 //! order by construction. It does not know what is replied, nor WebSocket.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::io::Io;
 use super::tick::{Tick, seconds, ticks};
 use crate::buf::Input;
@@ -22,7 +25,9 @@ pub(crate) fn head_limits(limits: &Limits) -> HeadLimits {
         target_bytes_max: limits.target_bytes_max,
         chunk_extension_bytes_max: limits.chunk_extension_bytes_max,
         trailer_bytes_max: limits.trailer_bytes_max,
-        body_bytes_max: limits.streamed_body_bytes_max.max(limits.collected_body_bytes_max),
+        body_bytes_max: limits
+            .streamed_body_bytes_max
+            .max(limits.collected_body_bytes_max),
     }
 }
 
@@ -56,6 +61,8 @@ pub(crate) struct Exchange {
     body_bytes: u32,
     /// How many requests there were: a deferred reply names the one that it answers.
     pub(crate) number: u32,
+    /// Tells whoever works on a deferred reply that the connection has gone.
+    cancelled: Option<Arc<AtomicBool>>,
 }
 
 impl Exchange {
@@ -71,6 +78,7 @@ impl Exchange {
             body_began: Tick(0),
             body_bytes: 0,
             number: 0,
+            cancelled: None,
         }
     }
 
@@ -113,8 +121,9 @@ impl Exchange {
     }
 
     /// The reply will come from elsewhere. Input waits, and so does the clock.
-    pub(crate) fn wait_for_reply(&mut self, io: &mut Io<'_>) {
+    pub(crate) fn wait_for_reply(&mut self, cancelled: Arc<AtomicBool>, io: &mut Io<'_>) {
         self.phase = Phase::Reply;
+        self.cancelled = Some(cancelled);
         io.hold_input();
         io.never_expire();
     }
@@ -122,6 +131,21 @@ impl Exchange {
     /// Whether the exchange `number` waits for a reply from elsewhere.
     pub(crate) fn waits_for(&self, number: u32) -> bool {
         self.phase == Phase::Reply && self.number == number
+    }
+
+    /// The reply from elsewhere has come.
+    pub(crate) fn reply_came(&mut self, keep_alive: bool, io: &mut Io<'_>) {
+        self.cancelled = None;
+        io.release_input();
+        self.replied(keep_alive, io);
+        self.set_deadline(0, io);
+    }
+
+    /// The connection is over: whoever works on a reply is told.
+    pub(crate) fn cancel(&self) {
+        if let Some(cancelled) = &self.cancelled {
+            cancelled.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A reply was encoded. Closes if the connection was not to be kept.
@@ -154,7 +178,11 @@ impl Exchange {
         match self.phase {
             // Nothing was asked, so nothing is answered: a 408 would be read as the answer to the next request.
             Phase::Idle => io.finish(),
-            Phase::Head => self.refuse_with(Status::REQUEST_TIMEOUT, "The request head took too long.", io),
+            Phase::Head => self.refuse_with(
+                Status::REQUEST_TIMEOUT,
+                "The request head took too long.",
+                io,
+            ),
             Phase::Body => self.judge_rate(io),
             Phase::Reply => {}
         }
@@ -162,8 +190,14 @@ impl Exchange {
 
     fn judge_rate(&mut self, io: &mut Io<'_>) {
         let elapsed = seconds(io.shared.now.since(self.body_began)).max(1);
-        if u64::from(self.body_bytes) / elapsed < u64::from(io.shared.limits.body_bytes_per_second_min) {
-            self.refuse_with(Status::REQUEST_TIMEOUT, "The request body came too slowly.", io);
+        if u64::from(self.body_bytes) / elapsed
+            < u64::from(io.shared.limits.body_bytes_per_second_min)
+        {
+            self.refuse_with(
+                Status::REQUEST_TIMEOUT,
+                "The request body came too slowly.",
+                io,
+            );
         } else {
             io.expire_in(ticks(std::time::Duration::from_secs(1)));
         }

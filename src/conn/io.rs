@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::stream::{Busy, Flags, Life, Stream};
 use super::tick::{Tick, Timeouts};
 use crate::buf::{Budget, Part, Pool};
+use crate::driver::Token;
 use crate::http::{DateCache, HeadLimits};
 use crate::limits::Limits;
 
@@ -28,7 +29,10 @@ pub(crate) struct Shared {
     pub(crate) date: DateCache,
     /// Whether the server is stopping.
     pub(crate) stopping: bool,
-    #[expect(clippy::vec_box, reason = "a box moves between this list and a connection, its contents stay in place")]
+    #[expect(
+        clippy::vec_box,
+        reason = "a box moves between this list and a connection, its contents stay in place"
+    )]
     boxes: Vec<Box<Busy>>,
 }
 
@@ -49,12 +53,16 @@ impl Shared {
 
     /// The box of a connection that becomes busy.
     pub(crate) fn busy<'s>(&mut self, stream: &'s mut Stream) -> &'s mut Busy {
-        stream.busy.get_or_insert_with(|| self.boxes.pop().unwrap_or_default())
+        stream
+            .busy
+            .get_or_insert_with(|| self.boxes.pop().unwrap_or_default())
     }
 
     /// Charges the memory ceiling for what the connection keeps, and takes the box of one that is idle again.
     pub(crate) fn account(&mut self, stream: &mut Stream) {
-        let Some(busy) = stream.busy.as_mut() else { return };
+        let Some(busy) = stream.busy.as_mut() else {
+            return;
+        };
         if busy.is_idle() {
             if let Some(mut busy) = stream.busy.take() {
                 self.budget.adjust(busy.charged, 0);
@@ -87,8 +95,8 @@ pub(crate) struct Io<'a> {
     /// Collects what is said in this dispatch, so that it leaves in one send.
     cork: &'a mut Vec<u8>,
     pub(crate) shared: &'a mut Shared,
-    /// Names the connection to other threads: index and generation.
-    pub(crate) name: (u32, u32),
+    /// Names the connection, for mail from other threads.
+    pub(crate) token: Token,
 }
 
 impl<'a> Io<'a> {
@@ -96,9 +104,14 @@ impl<'a> Io<'a> {
         stream: &'a mut Stream,
         cork: &'a mut Vec<u8>,
         shared: &'a mut Shared,
-        name: (u32, u32),
+        token: Token,
     ) -> Self {
-        Self { stream, cork, shared, name }
+        Self {
+            stream,
+            cork,
+            shared,
+            token,
+        }
     }
 
     /// Where to write what shall be sent.
@@ -117,7 +130,10 @@ impl<'a> Io<'a> {
     pub(crate) fn send_part(&mut self, part: Part) {
         let fresh = std::mem::replace(self.cork, self.shared.pool.take());
         let busy = self.shared.boxes.pop();
-        let busy = self.stream.busy.get_or_insert_with(|| busy.unwrap_or_default());
+        let busy = self
+            .stream
+            .busy
+            .get_or_insert_with(|| busy.unwrap_or_default());
         if fresh.is_empty() {
             self.shared.pool.put(fresh);
         } else {
@@ -155,11 +171,6 @@ impl<'a> Io<'a> {
         self.stream.flags.clear(Flags::HELD);
     }
 
-    /// Whether the peer has sent its FIN.
-    pub(crate) fn peer_has_ended(&self) -> bool {
-        self.stream.flags.has(Flags::ENDED)
-    }
-
     /// Nothing more will be said: send what waits, then FIN, then linger, then close.
     pub(crate) fn finish(&mut self) {
         if self.stream.life == Life::Open {
@@ -172,7 +183,6 @@ impl<'a> Io<'a> {
     pub(crate) fn abort(&mut self) {
         if self.stream.life != Life::Closing {
             self.stream.life = Life::Over;
-            self.stream.flags.set(Flags::CUT);
         }
     }
 
@@ -201,7 +211,11 @@ impl<'a> Io<'a> {
 
     /// Takes the message out; its memory comes back with [`recycle_message`](Self::recycle_message).
     pub(crate) fn take_message(&mut self) -> Vec<u8> {
-        self.stream.busy.as_mut().map(|busy| std::mem::take(&mut busy.message)).unwrap_or_default()
+        self.stream
+            .busy
+            .as_mut()
+            .map(|busy| std::mem::take(&mut busy.message))
+            .unwrap_or_default()
     }
 
     /// Gives a message's buffer back, emptied.

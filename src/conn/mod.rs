@@ -25,20 +25,9 @@ pub(crate) mod websocket;
 pub(crate) use connection::{Connection, Dispatch};
 pub(crate) use io::{Io, Shared};
 pub(crate) use stream::{Flags, Life, Stream};
-pub(crate) use tick::{Tick, Timeouts};
+pub(crate) use tick::Tick;
 
 use crate::buf::Input;
-
-/// Why a connection is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// We closed it, in order.
-    Finished,
-    /// The peer reset it, or sending failed.
-    Reset,
-    /// A limit or a deadline.
-    Cut,
-}
 
 /// Gives a connection's bytes a meaning. One value serves all connections of a reactor.
 pub(crate) trait Service {
@@ -70,5 +59,5 @@ pub(crate) trait Service {
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>);
 
     /// The connection is over. Nothing can be sent.
-    fn closed(&mut self, state: Self::State, ending: Ending);
+    fn closed(&mut self, state: Self::State);
 }

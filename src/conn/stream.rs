@@ -43,10 +43,6 @@ impl Flags {
     pub(crate) const ENDED: Self = Self(1 << 4);
     /// The service was told of it.
     pub(crate) const END_TOLD: Self = Self(1 << 5);
-    /// In the list of connections to settle.
-    pub(crate) const DIRTY: Self = Self(1 << 6);
-    /// The end was a limit or a reset, not a finish.
-    pub(crate) const CUT: Self = Self(1 << 7);
 
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {
@@ -104,7 +100,10 @@ pub(crate) struct Stream {
     pub(crate) flags: Flags,
 }
 
-const _: () = assert!(size_of::<Stream>() <= 24, "the record of an idle connection stays small");
+const _: () = assert!(
+    size_of::<Stream>() <= 24,
+    "the record of an idle connection stays small"
+);
 
 impl Stream {
     pub(crate) fn new() -> Self {

@@ -12,7 +12,8 @@
 use super::io::Io;
 use crate::buf::Input;
 use crate::ws::{
-    CloseCode, Decoder, Error, Event, Limits, Piece, Role, SendClose, Session, encode_close, encode_ping, encode_pong,
+    CloseCode, Decoder, Error, Event, Limits, Piece, Role, SendClose, Session, encode_close,
+    encode_ping, encode_pong,
 };
 
 /// What the connection waits for.
@@ -37,16 +38,24 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     /// Right behind the handshake.
     pub(crate) fn new() -> Self {
-        Self { decoder: Decoder::new(Role::Server), session: Session::new(), phase: Phase::Quiet }
+        Self {
+            decoder: Decoder::new(Role::Server),
+            session: Session::new(),
+            phase: Phase::Quiet,
+        }
     }
 
     /// The next piece of a message. Control frames are answered here, and so are the peer's faults.
     #[inline]
     pub(crate) fn next<'b>(&mut self, input: &mut Input<'b>, io: &mut Io<'_>) -> Option<Piece<'b>> {
-        let limits = Limits { message_bytes_max: io.shared.limits.message_bytes_max };
+        let limits = Limits {
+            message_bytes_max: io.shared.limits.message_bytes_max,
+        };
         loop {
             match self.decoder.next(input, &limits) {
-                Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => return Some(piece),
+                Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => {
+                    return Some(piece);
+                }
                 Ok(Some(Event::Data(_) | Event::Pong(_))) => {}
                 Ok(Some(Event::Ping(payload))) => {
                     if self.session.answers_ping() {

@@ -33,14 +33,30 @@ impl Poller for Epoll {
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self> {
         let epoll = sys::epoll_create1(probe)?;
         let events = vec![EpollEvent::new(0, 0); EVENTS_MAX].into_boxed_slice();
-        Ok(Self { epoll, events, count: 0 })
+        Ok(Self {
+            epoll,
+            events,
+            count: 0,
+        })
     }
 
-    fn add<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
+    fn add<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        fd: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         sys::epoll_ctl_add(probe, self.epoll.as_fd(), fd, bits(interest), key)
     }
 
-    fn change<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
+    fn change<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        fd: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         sys::epoll_ctl_mod(probe, self.epoll.as_fd(), fd, bits(interest), key)
     }
 

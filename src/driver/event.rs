@@ -49,25 +49,53 @@ pub(crate) enum Event<'d> {
     /// A client is connected and will be received from.
     Accepted { token: Token, listener: ListenerId },
     /// Accepting failed for lack of descriptors or memory. It pauses and is tried again; this is told once each time.
-    AcceptFailed { listener: ListenerId, error: io::Error },
+    AcceptFailed {
+        listener: ListenerId,
+        error: io::Error,
+    },
     /// A connection of ours stands, and will be received from.
     Connected { token: Token },
     /// The answer to `ask_peer`; `None` if the connection has none any more.
-    Peer { token: Token, address: Option<Address> },
+    Peer {
+        token: Token,
+        address: Option<Address>,
+    },
     /// Bytes from the peer.
     Received { token: Token, bytes: &'d mut [u8] },
     /// One datagram; may be empty. `truncated` if it was longer than the receive buffer.
-    Datagram { socket: Token, from: Address, bytes: &'d mut [u8], truncated: bool },
+    Datagram {
+        socket: Token,
+        from: Address,
+        bytes: &'d mut [u8],
+        truncated: bool,
+    },
     /// The peer's FIN: it sends nothing more, and may still read.
     Ended { token: Token },
     /// The send that was in flight is over; here is the buffer again.
-    Sent { token: Token, buf: SendBuf, result: io::Result<()> },
+    Sent {
+        token: Token,
+        buf: SendBuf,
+        result: io::Result<()>,
+    },
     /// The answer to `read_file`: `buf` holds what was read, nothing at the end of the file.
-    FileRead { token: Token, buf: Vec<u8>, result: io::Result<()> },
+    FileRead {
+        token: Token,
+        buf: Vec<u8>,
+        result: io::Result<()>,
+    },
     /// An operation failed. The connection still has to be closed.
-    Failed { token: Token, op: Op, error: io::Error },
+    Failed {
+        token: Token,
+        op: Op,
+        error: io::Error,
+    },
     /// The socket is closed and its index free.
-    Closed { token: Token, unsent: Option<SendBuf> },
+    Closed {
+        token: Token,
+        unsent: Option<SendBuf>,
+    },
+    /// The listener took everybody who waited and is closed: the answer to `stop_listening`.
+    ListenerClosed { listener: ListenerId },
     /// Somebody used the waker.
     Woken,
 }

@@ -37,7 +37,11 @@ pub(crate) struct ListenOptions {
 
 impl Listener {
     /// socket(2), setsockopt(2), bind(2), listen(2), getsockname(2).
-    pub(crate) fn open(probe: &mut impl Probe, address: &Address, how: &ListenOptions) -> io::Result<Self> {
+    pub(crate) fn open(
+        probe: &mut impl Probe,
+        address: &Address,
+        how: &ListenOptions,
+    ) -> io::Result<Self> {
         let family = address.family();
         let fd = sys::socket(probe, family, Kind::Stream, Mode::Nonblocking)?;
         if family != Family::Unix {
@@ -53,14 +57,26 @@ impl Listener {
             sys::setsockopt(probe, fd.as_fd(), option)?;
         }
         sys::bind(probe, fd.as_fd(), address)?;
-        sys::listen(probe, fd.as_fd(), i32::try_from(how.backlog).unwrap_or(i32::MAX))?;
+        sys::listen(
+            probe,
+            fd.as_fd(),
+            i32::try_from(how.backlog).unwrap_or(i32::MAX),
+        )?;
         let address = sys::getsockname(probe, fd.as_fd())?;
-        Ok(Self { fd, address, backlog: how.backlog })
+        Ok(Self {
+            fd,
+            address,
+            backlog: how.backlog,
+        })
     }
 
     /// The same socket once more, for another worker: Unix sockets cannot share an address (EOPNOTSUPP), so their
     /// workers share the socket.
     pub(crate) fn duplicate(&self) -> io::Result<Self> {
-        Ok(Self { fd: self.fd.try_clone()?, address: self.address.clone(), backlog: self.backlog })
+        Ok(Self {
+            fd: self.fd.try_clone()?,
+            address: self.address.clone(),
+            backlog: self.backlog,
+        })
     }
 }

@@ -30,36 +30,79 @@ impl Poller for Mio {
 
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self> {
         let poll = Poll::new();
-        probe.after(&Call::Library { name: "mio::Poll::new" }, poll.as_ref().map(|_| 0));
-        Ok(Self { poll: poll?, ready: Vec::with_capacity(EVENTS_MAX), events: Events::with_capacity(EVENTS_MAX) })
+        probe.after(
+            &Call::Library {
+                name: "mio::Poll::new",
+            },
+            poll.as_ref().map(|_| 0),
+        );
+        Ok(Self {
+            poll: poll?,
+            ready: Vec::with_capacity(EVENTS_MAX),
+            events: Events::with_capacity(EVENTS_MAX),
+        })
     }
 
-    fn add<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()> {
+    fn add<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        fd: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         let wanted = match (interest.read, interest.write) {
             (_, false) => mio::Interest::READABLE,
             (false, true) => mio::Interest::WRITABLE,
             (true, true) => mio::Interest::READABLE | mio::Interest::WRITABLE,
         };
-        let result = self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), mio::Token(key as usize), wanted);
-        probe.after(&Call::Library { name: "mio::Registry::register" }, result.as_ref().map(|()| 0));
+        let result = self.poll.registry().register(
+            &mut SourceFd(&fd.as_raw_fd()),
+            mio::Token(key as usize),
+            wanted,
+        );
+        probe.after(
+            &Call::Library {
+                name: "mio::Registry::register",
+            },
+            result.as_ref().map(|()| 0),
+        );
         result
     }
 
-    fn change<P: Probe>(&mut self, _: &mut P, _: BorrowedFd<'_>, _: u64, _: Interest) -> io::Result<()> {
+    fn change<P: Probe>(
+        &mut self,
+        _: &mut P,
+        _: BorrowedFd<'_>,
+        _: u64,
+        _: Interest,
+    ) -> io::Result<()> {
         // Edge-triggered sockets are registered for everything from the start.
         Ok(())
     }
 
     fn remove<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>) -> io::Result<()> {
-        let result = self.poll.registry().deregister(&mut SourceFd(&fd.as_raw_fd()));
-        probe.after(&Call::Library { name: "mio::Registry::deregister" }, result.as_ref().map(|()| 0));
+        let result = self
+            .poll
+            .registry()
+            .deregister(&mut SourceFd(&fd.as_raw_fd()));
+        probe.after(
+            &Call::Library {
+                name: "mio::Registry::deregister",
+            },
+            result.as_ref().map(|()| 0),
+        );
         result
     }
 
     fn wait<P: Probe>(&mut self, probe: &mut P, timeout: Option<Duration>) -> io::Result<()> {
         let result = self.poll.poll(&mut self.events, timeout);
         let count = self.events.iter().count();
-        probe.after(&Call::Library { name: "mio::Poll::poll" }, result.as_ref().map(|()| count));
+        probe.after(
+            &Call::Library {
+                name: "mio::Poll::poll",
+            },
+            result.as_ref().map(|()| count),
+        );
         match result {
             // A signal: the turn goes on with nothing.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),

@@ -99,6 +99,7 @@ pub(crate) trait Driver: Sized {
     fn listen(&mut self, listener: Listener) -> io::Result<ListenerId>;
 
     /// Accepts what already waits in the listener's queue, then closes it: closing it first would reset those clients.
+    /// Answered by `ListenerClosed`.
     fn stop_listening(&mut self, listener: ListenerId);
 
     /// Begins to connect. Answered by `Connected`, or `Failed` with [`Op::Connect`].

@@ -28,7 +28,13 @@ impl Token {
     #[inline]
     pub(crate) fn unpack(packed: u64) -> (u8, Token) {
         let generation = (packed >> 32) as u32 & ((1 << GENERATION_BITS) - 1);
-        ((packed >> 56) as u8, Token { index: packed as u32, generation })
+        (
+            (packed >> 56) as u8,
+            Token {
+                index: packed as u32,
+                generation,
+            },
+        )
     }
 
     /// The name of the slot's next user.

@@ -26,7 +26,9 @@ impl Waker {
     /// Wakes a driver that has no kernel.
     #[cfg(test)]
     pub(crate) fn custom(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { wake: Arc::new(wake) }
+        Self {
+            wake: Arc::new(wake),
+        }
     }
 
     /// Wakes the driver. Costs one system call; may be called any number of times.

@@ -263,10 +263,10 @@ impl Decoder {
             reading.read(&window[..end], limits)?;
         }
         let raw: &'b [u8] = input.take(end);
-        match reading
-            .finish(raw)
-            .and_then(|head| { let framing = head.framing; Ok((head, after_head(framing, limits)?)) })
-        {
+        match reading.finish(raw).and_then(|head| {
+            let framing = head.framing;
+            Ok((head, after_head(framing, limits)?))
+        }) {
             Ok((head, state)) => {
                 self.state = state;
                 Ok(Some(Event::Head(head)))

@@ -15,7 +15,11 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { began: Instant::now(), now: Duration::ZERO, next_second: Duration::ZERO }
+        Self {
+            began: Instant::now(),
+            now: Duration::ZERO,
+            next_second: Duration::ZERO,
+        }
     }
 
     /// Reads the steady clock (clock_gettime(2), without entering the kernel).
@@ -34,7 +38,9 @@ impl Clock {
         if self.now < self.next_second {
             return None;
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let left = Duration::from_nanos(u64::from(1_000_000_000 - since.subsec_nanos()));
         self.next_second = self.now + left;
         Some(since.as_secs())

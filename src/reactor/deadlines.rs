@@ -27,7 +27,10 @@ pub(super) struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { due: Slab::default(), bound: Tick::NEVER }
+        Self {
+            due: Slab::default(),
+            bound: Tick::NEVER,
+        }
     }
 }
 

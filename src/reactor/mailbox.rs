@@ -26,19 +26,30 @@ pub(crate) enum Letter<M> {
 pub(crate) struct Mailbox<M> {
     letters: Mutex<Vec<Letter<M>>>,
     asleep: AtomicBool,
+    /// Nobody will take letters any more.
+    closed: AtomicBool,
     waker: Waker,
 }
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(waker: Waker) -> Arc<Self> {
-        Arc::new(Self { letters: Mutex::new(Vec::new()), asleep: AtomicBool::new(false), waker })
+        Arc::new(Self {
+            letters: Mutex::new(Vec::new()),
+            asleep: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            waker,
+        })
     }
 
     /// Announces that the reactor is about to wait. True if it must not: there is mail.
     pub(super) fn announce_sleep(&self) -> bool {
         // SeqCst on both sides: the announcement is seen before the box is looked into, in one order for all threads.
         self.asleep.store(true, Ordering::SeqCst);
-        !self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self
+            .letters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 
     /// The reactor is awake: senders need not wake it.
@@ -46,10 +57,22 @@ impl<M> Mailbox<M> {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
+    /// Nobody will take letters any more. Those in the box are forgotten.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.letters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Moves all mail into `taken`, which is empty.
     pub(super) fn take(&self, taken: &mut Vec<Letter<M>>) {
         debug_assert!(taken.is_empty());
-        std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), taken);
+        std::mem::swap(
+            &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
+            taken,
+        );
     }
 
     fn post(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
@@ -76,13 +99,20 @@ pub(crate) struct Post<M> {
 
 impl<M> Clone for Post<M> {
     fn clone(&self) -> Self {
-        Self { mailbox: self.mailbox.clone() }
+        Self {
+            mailbox: self.mailbox.clone(),
+        }
     }
 }
 
 impl<M> Post<M> {
     pub(crate) fn new(mailbox: Arc<Mailbox<M>>) -> Self {
         Self { mailbox }
+    }
+
+    /// Whether the reactor has ended: a letter would never be read.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.mailbox.closed.load(Ordering::SeqCst)
     }
 
     /// Leaves a letter, and wakes the reactor if it sleeps.
@@ -110,7 +140,10 @@ mod tests {
         let post = Post::new(mailbox.clone());
         post.send(Letter::<u8>::Stop).expect("room");
         assert_eq!(wakes.load(Ordering::SeqCst), 0, "nobody sleeps");
-        assert!(mailbox.announce_sleep(), "mail that came before the announcement is seen");
+        assert!(
+            mailbox.announce_sleep(),
+            "mail that came before the announcement is seen"
+        );
         mailbox.take(&mut Vec::new());
         assert!(!mailbox.announce_sleep());
         post.send(Letter::Stop).expect("room");
@@ -121,7 +154,10 @@ mod tests {
     #[test]
     fn a_full_box_refuses_mail_but_not_a_stop() {
         let post = Post::new(Mailbox::new(Waker::custom(|| ())));
-        let token = Token { index: 0, generation: 0 };
+        let token = Token {
+            index: 0,
+            generation: 0,
+        };
         for _ in 0..LETTERS_MAX {
             post.send(Letter::To(token, 0_u8)).expect("room");
         }

@@ -60,6 +60,8 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     cork: Vec<u8>,
     mailbox: Arc<Mailbox<S::Mail>>,
     listeners: Vec<ListenerId>,
+    /// How many listeners are open, those that are about to close included.
+    listening: usize,
     /// When a stop that was asked for becomes abrupt.
     stop_at: Option<Tick>,
     figures: Figures,
@@ -70,13 +72,16 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
 
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Puts a reactor together. Call it on the thread that will run it.
+    ///
+    /// `make_service` is given the mailbox's address, so that the service can hand it to other threads.
     pub(crate) fn new(
         driver: D,
         limits: Arc<Limits>,
         budget: Budget,
-        service: S,
+        make_service: impl FnOnce(Post<S::Mail>) -> S,
     ) -> Self {
         let mailbox = Mailbox::new(driver.waker());
+        let service = make_service(Post::new(mailbox.clone()));
         Self {
             driver,
             service,
@@ -88,6 +93,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             cork: Vec::new(),
             mailbox,
             listeners: Vec::new(),
+            listening: 0,
             stop_at: None,
             figures: Figures::default(),
             letters: Vec::new(),
@@ -99,6 +105,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     pub(crate) fn listen(&mut self, listener: Listener) -> io::Result<()> {
         let id = self.driver.listen(listener)?;
         self.listeners.push(id);
+        self.listening += 1;
         Ok(())
     }
 
@@ -110,11 +117,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     /// The service.
     pub(crate) fn service(&self) -> &S {
         &self.service
-    }
-
-    /// How many connections are open.
-    pub(crate) fn live(&self) -> usize {
-        self.live
     }
 
     /// What has happened so far.
@@ -129,12 +131,15 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// Whether a stop was asked for and everything is over.
     pub(crate) fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.live == 0
+        self.stop_at.is_some() && self.live == 0 && self.listening == 0
     }
 
     /// How long the loop may wait before something is due.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        let next = self.deadlines.next().min(self.stop_at.unwrap_or(Tick::NEVER));
+        let next = self
+            .deadlines
+            .next()
+            .min(self.stop_at.unwrap_or(Tick::NEVER));
         (next != Tick::NEVER).then(|| self.clock.until(next))
     }
 
@@ -167,12 +172,16 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// Ends whatever the kernel still works on for us. Call it last.
     pub(crate) fn teardown(&mut self) -> io::Result<()> {
+        self.mailbox.close();
         self.driver.teardown(Duration::from_secs(5))
     }
 
     fn tokens(&mut self) -> Vec<Token> {
         let taken = self.table.iter_mut().filter_map(|(index, entry)| {
-            entry.as_ref().map(|entry| Token { index, generation: entry.generation })
+            entry.as_ref().map(|entry| Token {
+                index,
+                generation: entry.generation,
+            })
         });
         taken.collect()
     }

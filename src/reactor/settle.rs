@@ -7,22 +7,38 @@ use crate::driver::{Driver, Submit, Token};
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Brings the driver in line with what the connection wants.
     pub(super) fn settle(&mut self, token: Token) {
-        let Self { driver, service, table, deadlines, shared, cork, .. } = self;
-        let Some(entry) = table.at_mut(token.index).and_then(Option::as_mut) else { return };
+        let Self {
+            driver,
+            service,
+            table,
+            deadlines,
+            shared,
+            cork,
+            ..
+        } = self;
+        let Some(entry) = table.at_mut(token.index).and_then(Option::as_mut) else {
+            return;
+        };
         let connection = &mut entry.connection;
-        let name = (token.index, token.generation);
         loop {
-            let mut dispatch = Dispatch { cork, shared, name };
+            let mut dispatch = Dispatch {
+                cork,
+                shared,
+                token,
+            };
             if matches!(connection.stream.life, Life::Over | Life::Closing) {
                 break;
             }
             if let Some(buf) = connection.next_send(&mut dispatch) {
                 match driver.send(token, buf) {
                     Submit::Done(buf) => dispatch.shared.pool.put_sent(buf),
-                    Submit::InFlight => in_flight(&mut connection.stream, driver.unsent(token), dispatch.shared),
+                    Submit::InFlight => in_flight(
+                        &mut connection.stream,
+                        driver.unsent(token),
+                        dispatch.shared,
+                    ),
                     Submit::Failed(buf, _) => {
                         dispatch.shared.pool.put_sent(buf);
-                        connection.stream.flags.set(Flags::CUT);
                         connection.stream.life = Life::Over;
                     }
                 }
@@ -51,15 +67,21 @@ fn in_flight(stream: &mut Stream, unsent: usize, shared: &crate::conn::Shared) {
 
 /// A peer that lets too much wait is disconnected. One message may be larger than the limit by itself.
 fn over_limit(stream: &mut Stream, bytes_max: usize) {
-    let Some(busy) = stream.busy.as_ref() else { return };
+    let Some(busy) = stream.busy.as_ref() else {
+        return;
+    };
     if busy.outbox.len() > bytes_max && busy.outbox.segments() > 1 && stream.life == Life::Open {
-        stream.flags.set(Flags::CUT);
         stream.life = Life::Over;
     }
 }
 
 /// Flushing → lingering → closed.
-fn end_of_life<D: Driver>(stream: &mut Stream, driver: &mut D, token: Token, shared: &crate::conn::Shared) {
+fn end_of_life<D: Driver>(
+    stream: &mut Stream,
+    driver: &mut D,
+    token: Token,
+    shared: &crate::conn::Shared,
+) {
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
     if stream.life == Life::Flushing && sent_all {
         if stream.flags.has(Flags::ENDED) {

@@ -40,10 +40,18 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             match event {
                 Event::Received { token, bytes } => {
                     let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
-                    let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else { continue };
-                    let name = (token.index, token.generation);
-                    let mut dispatch = Dispatch { cork: &mut self.cork, shared: &mut self.shared, name };
-                    entry.connection.received(&mut self.service, bytes, &mut dispatch);
+                    let Some(entry) = entry.filter(|entry| entry.generation == token.generation)
+                    else {
+                        continue;
+                    };
+                    let mut dispatch = Dispatch {
+                        cork: &mut self.cork,
+                        shared: &mut self.shared,
+                        token,
+                    };
+                    entry
+                        .connection
+                        .received(&mut self.service, bytes, &mut dispatch);
                     self.settle(token);
                 }
                 Event::Sent { token, buf, result } => {
@@ -52,11 +60,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 }
                 Event::Accepted { token, listener } => self.accepted(token, listener.0),
                 Event::Ended { token } => {
-                    self.with_connection(token, |connection, service, dispatch| connection.ended(service, dispatch));
+                    self.with_connection(token, |connection, service, dispatch| {
+                        connection.ended(service, dispatch)
+                    });
                 }
                 Event::Failed { token, .. } => {
                     self.with_connection(token, |connection, _, _| {
-                        connection.stream.flags.set(Flags::CUT);
                         connection.stream.life = Life::Over;
                     });
                 }
@@ -67,6 +76,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     self.closed(token);
                 }
                 Event::AcceptFailed { .. } => self.figures.accept_failures += 1,
+                Event::ListenerClosed { .. } => self.listening -= 1,
                 // A turn delivers mail anyway; the others answer questions that this loop does not ask.
                 Event::Woken
                 | Event::Connected { .. }
@@ -79,15 +89,20 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     fn accepted(&mut self, token: Token, listener: u32) {
         self.figures.accepted += 1;
-        let name = (token.index, token.generation);
         let mut stream = Stream::new();
-        let mut io = crate::conn::Io::new(&mut stream, &mut self.cork, &mut self.shared, name);
+        let mut io = crate::conn::Io::new(&mut stream, &mut self.cork, &mut self.shared, token);
         let state = self.service.accepted(listener, &mut io);
         let connection = Connection { stream, state };
         self.table.reach(token.index);
         if let Some(place) = self.table.at_mut(token.index) {
-            debug_assert!(place.is_none(), "an index is not used again before its Closed was taken");
-            *place = Some(Entry { generation: token.generation, connection });
+            debug_assert!(
+                place.is_none(),
+                "an index is not used again before its Closed was taken"
+            );
+            *place = Some(Entry {
+                generation: token.generation,
+                connection,
+            });
             self.live += 1;
         }
         if self.shared.stopping {
@@ -104,23 +119,28 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             connection.stream.flags.clear(Flags::IN_FLIGHT);
             connection.stream.stall = Tick::NEVER;
             if !ok {
-                connection.stream.flags.set(Flags::CUT);
                 connection.stream.life = Life::Over;
             }
         });
     }
 
     fn closed(&mut self, token: Token) {
-        let Some(place) = self.table.at_mut(token.index) else { return };
-        if place.as_ref().is_none_or(|entry| entry.generation != token.generation) {
+        let Some(place) = self.table.at_mut(token.index) else {
+            return;
+        };
+        if place
+            .as_ref()
+            .is_none_or(|entry| entry.generation != token.generation)
+        {
             return;
         }
-        let Some(Entry { mut connection, .. }) = place.take() else { return };
+        let Some(Entry { mut connection, .. }) = place.take() else {
+            return;
+        };
         self.live -= 1;
         self.deadlines.set(token.index, Tick::NEVER);
         self.shared.release(&mut connection.stream);
-        let ending = connection.ending();
-        self.service.closed(connection.state, ending);
+        self.service.closed(connection.state);
     }
 
     fn deliver_mail(&mut self) {
@@ -147,7 +167,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             self.stop_at = Some(Tick::NEVER);
             for token in self.tokens() {
                 self.with_connection(token, |connection, _, _| {
-                    connection.stream.flags.set(Flags::CUT);
                     connection.stream.life = Life::Over;
                 });
             }
@@ -156,7 +175,10 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.deadlines.sweep(now, &mut expired);
         for index in expired.drain(..) {
             let entry = self.table.at(index).and_then(Option::as_ref);
-            if let Some(token) = entry.map(|entry| Token { index, generation: entry.generation }) {
+            if let Some(token) = entry.map(|entry| Token {
+                index,
+                generation: entry.generation,
+            }) {
                 self.expire(token, now);
             }
         }
@@ -174,7 +196,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     stream.count = unsent;
                     stream.stall = now.after(stall_ticks);
                 } else {
-                    stream.flags.set(Flags::CUT);
                     stream.life = Life::Over;
                 }
             }
@@ -191,9 +212,14 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         call: impl FnOnce(&mut Connection<S::State>, &mut S, &mut Dispatch<'_>),
     ) {
         let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
-        let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else { return };
-        let name = (token.index, token.generation);
-        let mut dispatch = Dispatch { cork: &mut self.cork, shared: &mut self.shared, name };
+        let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else {
+            return;
+        };
+        let mut dispatch = Dispatch {
+            cork: &mut self.cork,
+            shared: &mut self.shared,
+            token,
+        };
         call(&mut entry.connection, &mut self.service, &mut dispatch);
         self.settle(token);
     }

@@ -35,19 +35,44 @@ impl Backend {
     pub fn choose(self) -> Result<Chosen, BackendError> {
         match self {
             Self::Auto => match io_uring() {
-                Ok(()) => Ok(Chosen { backend: Self::IoUring, fell_back: None }),
+                Ok(()) => Ok(Chosen {
+                    backend: Self::IoUring,
+                    fell_back: None,
+                }),
                 Err(cause) => {
-                    let backend = if cfg!(feature = "epoll") { Self::Epoll } else { Self::Mio };
-                    backend.choose().map(|chosen| Chosen { fell_back: Some(cause), ..chosen })
+                    let backend = if cfg!(feature = "epoll") {
+                        Self::Epoll
+                    } else {
+                        Self::Mio
+                    };
+                    backend.choose().map(|chosen| Chosen {
+                        fell_back: Some(cause),
+                        ..chosen
+                    })
                 }
             },
             Self::IoUring => match io_uring() {
-                Ok(()) => Ok(Chosen { backend: self, fell_back: None }),
-                Err(cause) => Err(BackendError { backend: self, cause }),
+                Ok(()) => Ok(Chosen {
+                    backend: self,
+                    fell_back: None,
+                }),
+                Err(cause) => Err(BackendError {
+                    backend: self,
+                    cause,
+                }),
             },
-            Self::Epoll if cfg!(feature = "epoll") => Ok(Chosen { backend: self, fell_back: None }),
-            Self::Mio if cfg!(feature = "mio") => Ok(Chosen { backend: self, fell_back: None }),
-            Self::Epoll | Self::Mio => Err(BackendError { backend: self, cause: not_built(self.name()) }),
+            Self::Epoll if cfg!(feature = "epoll") => Ok(Chosen {
+                backend: self,
+                fell_back: None,
+            }),
+            Self::Mio if cfg!(feature = "mio") => Ok(Chosen {
+                backend: self,
+                fell_back: None,
+            }),
+            Self::Epoll | Self::Mio => Err(BackendError {
+                backend: self,
+                cause: not_built(self.name()),
+            }),
         }
     }
 }
@@ -105,7 +130,11 @@ pub struct BackendError {
 
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the backend {} cannot be used: {}", self.backend, self.cause)
+        write!(
+            f,
+            "the backend {} cannot be used: {}",
+            self.backend, self.cause
+        )
     }
 }
 

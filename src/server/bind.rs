@@ -43,7 +43,9 @@ impl fmt::Display for ServerError {
                 write!(f, "cannot listen on {address}: {error}")?;
                 f.write_str(advice(address, error))
             }
-            Self::Path { path, problem } => write!(f, "cannot listen on unix:{}: {problem}", path.display()),
+            Self::Path { path, problem } => {
+                write!(f, "cannot listen on unix:{}: {problem}", path.display())
+            }
             Self::Backend(error) => error.fmt(f),
             Self::NoAddress => f.write_str("no address to listen on"),
             Self::Worker(error) => write!(f, "a worker failed: {error}"),
@@ -110,7 +112,10 @@ impl Binding {
     }
 
     fn bind_inet(&self, address: &Address) -> Result<BoundAddress, ServerError> {
-        let listen = |error| ServerError::Listen { address: address.clone(), error };
+        let listen = |error| ServerError::Listen {
+            address: address.clone(),
+            error,
+        };
         if !self.reuse_port {
             refuse_shared_port(address).map_err(listen)?;
         }
@@ -122,33 +127,57 @@ impl Binding {
         for _ in 1..self.workers {
             listeners.push(Listener::open(&mut Silent, &resolved, &how).map_err(listen)?);
         }
-        Ok(BoundAddress { address: resolved, listeners, path: None })
+        Ok(BoundAddress {
+            address: resolved,
+            listeners,
+            path: None,
+        })
     }
 
     /// Unix sockets have no SO_REUSEPORT (EOPNOTSUPP): the workers share one socket.
-    fn bind_shared(&self, address: &Address, path: Option<OwnedPath>) -> Result<BoundAddress, ServerError> {
-        let listen = |error| ServerError::Listen { address: address.clone(), error };
-        let mut listeners = vec![Listener::open(&mut Silent, address, &self.options(false)).map_err(listen)?];
+    fn bind_shared(
+        &self,
+        address: &Address,
+        path: Option<OwnedPath>,
+    ) -> Result<BoundAddress, ServerError> {
+        let listen = |error| ServerError::Listen {
+            address: address.clone(),
+            error,
+        };
+        let mut listeners =
+            vec![Listener::open(&mut Silent, address, &self.options(false)).map_err(listen)?];
         for _ in 1..self.workers {
             let again = listeners[0].duplicate().map_err(listen)?;
             listeners.push(again);
         }
-        Ok(BoundAddress { address: address.clone(), listeners, path })
+        Ok(BoundAddress {
+            address: address.clone(),
+            listeners,
+            path,
+        })
     }
 
     fn bind_path(&self, address: &Address, path: &Path) -> Result<BoundAddress, ServerError> {
-        let listen = |error| ServerError::Listen { address: address.clone(), error };
+        let listen = |error| ServerError::Listen {
+            address: address.clone(),
+            error,
+        };
         clear_stale(address, path)?;
         let mut bound = self.bind_shared(address, None)?;
         bound.path = Some(OwnedPath::new(path).map_err(listen)?);
         if let Some(mode) = self.unix_mode {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(listen)?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+                .map_err(listen)?;
         }
         Ok(bound)
     }
 
     fn options(&self, reuse_port: bool) -> ListenOptions {
-        ListenOptions { backlog: self.backlog, reuse_port, options: self.options.clone() }
+        ListenOptions {
+            backlog: self.backlog,
+            reuse_port,
+            options: self.options.clone(),
+        }
     }
 }
 
@@ -166,8 +195,15 @@ fn refuse_shared_port(address: &Address) -> io::Result<()> {
 
 /// Removes the path of a socket on which nobody listens any more. Anything else stays, and is an error.
 fn clear_stale(address: &Address, path: &Path) -> Result<(), ServerError> {
-    let taken = |problem| Err(ServerError::Path { path: path.to_owned(), problem });
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let taken = |problem| {
+        Err(ServerError::Path {
+            path: path.to_owned(),
+            problem,
+        })
+    };
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     if !metadata.file_type().is_socket() {
         return taken("the path exists and is not a socket; remove it or choose another path");
     }
@@ -193,7 +229,10 @@ pub(super) struct OwnedPath {
 impl OwnedPath {
     fn new(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
+        Ok(Self {
+            path: path.to_owned(),
+            identity: (metadata.dev(), metadata.ino()),
+        })
     }
 }
 

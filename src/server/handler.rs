@@ -49,13 +49,24 @@ pub trait Handler {
     fn body(&mut self, _piece: &mut [u8], _connection: &mut Self::Connection) {}
 
     /// A request is complete. Called once for each, behind the pieces of its body.
-    fn request(&mut self, request: Request<'_>, reply: Reply<'_>, connection: &mut Self::Connection) -> Replied;
+    fn request(
+        &mut self,
+        request: Request<'_>,
+        reply: Reply<'_>,
+        connection: &mut Self::Connection,
+    ) -> Replied;
 
     /// The connection is a WebSocket from now on. What is sent here leaves right behind the handshake.
     fn opened(&mut self, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
 
     /// A WebSocket message is complete.
-    fn message(&mut self, _message: Message<'_>, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
+    fn message(
+        &mut self,
+        _message: Message<'_>,
+        _socket: &mut Socket<'_, '_>,
+        _connection: &mut Self::Connection,
+    ) {
+    }
 
     /// The connection is over.
     fn closed(&mut self, _connection: Self::Connection) {}

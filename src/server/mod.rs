@@ -15,6 +15,7 @@ mod reply;
 mod request;
 mod run;
 mod socket;
+mod ticket;
 mod web;
 
 pub use backend::{Backend, BackendError, Chosen};
@@ -24,3 +25,4 @@ pub use reply::{Replied, Reply, ReplyFields};
 pub use request::Request;
 pub use run::{Bound, Report, Server, Stopper, Workers};
 pub use socket::{Message, Socket};
+pub use ticket::{Response, Ticket};

@@ -3,8 +3,14 @@
 //! Every method that answers consumes the [`Reply`] and gives a [`Replied`], which cannot be made otherwise. So a
 //! handler that forgets to answer, or answers twice, does not compile.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use super::Request;
+use super::ticket::{Deferred, Response, Ticket};
+use crate::driver::Token;
 use crate::http::{DateCache, EncodeError, Method, ReplyHead, ReplyTo, Status, Version};
+use crate::reactor::Post;
 use crate::ws;
 
 const SERVER: &str = "longshore";
@@ -21,6 +27,8 @@ pub(super) enum Answer {
     Encoded { keep_alive: bool },
     /// The 101 is encoded: frames follow.
     WebSocket,
+    /// The reply comes later; the flag tells that the connection has gone.
+    Deferred(Arc<AtomicBool>),
 }
 
 /// The one reply to a request.
@@ -30,11 +38,42 @@ pub struct Reply<'r> {
     out: &'r mut Vec<u8>,
     date: &'r DateCache,
     to: ReplyTo,
+    desk: Desk<'r>,
+}
+
+/// Where a deferred reply would come back to.
+#[derive(Debug)]
+pub(super) struct Desk<'r> {
+    pub(super) post: &'r Post<Deferred>,
+    pub(super) token: Token,
+    pub(super) number: u32,
 }
 
 impl<'r> Reply<'r> {
-    pub(super) fn new(out: &'r mut Vec<u8>, date: &'r DateCache, to: ReplyTo) -> Self {
-        Self { out, date, to }
+    pub(super) fn new(
+        out: &'r mut Vec<u8>,
+        date: &'r DateCache,
+        to: ReplyTo,
+        desk: Desk<'r>,
+    ) -> Self {
+        Self {
+            out,
+            date,
+            to,
+            desk,
+        }
+    }
+
+    /// Answers later, from any thread. Until then the connection's further requests wait.
+    pub fn defer(self) -> (Replied, Ticket) {
+        let Desk {
+            post,
+            token,
+            number,
+        } = self.desk;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let ticket = Ticket::new(post.clone(), token, number, cancelled.clone());
+        (Replied(Answer::Deferred(cancelled)), ticket)
     }
 
     /// Closes the connection behind this reply.
@@ -61,14 +100,16 @@ impl<'r> Reply<'r> {
     #[inline]
     pub fn ok(self, content_type: &str, content: &[u8]) -> Replied {
         let mut head = self.start(Status::OK);
-        head.field("Content-Type", content_type).expect("a content type holds no control bytes");
+        head.field("Content-Type", content_type)
+            .expect("a content type holds no control bytes");
         encoded(head.finish_with(content).keep_alive)
     }
 
     /// Plain text that says in one sentence why there is nothing else. The connection stays open.
     pub fn error(self, status: Status, reason: &str) -> Replied {
         let mut head = self.start(status);
-        head.field("Content-Type", "text/plain; charset=utf-8").expect("no control bytes");
+        head.field("Content-Type", "text/plain; charset=utf-8")
+            .expect("no control bytes");
         let mut content = String::with_capacity(reason.len() + 1);
         content.push_str(reason);
         content.push('\n');
@@ -84,7 +125,9 @@ impl<'r> Reply<'r> {
     /// }
     /// ```
     pub fn status(self, status: Status) -> ReplyFields<'r> {
-        ReplyFields { head: self.start(status) }
+        ReplyFields {
+            head: self.start(status),
+        }
     }
 
     /// Makes the connection a WebSocket, if the request asks for that by the rules (RFC 6455 §4.2). Otherwise refuses
@@ -101,7 +144,9 @@ impl<'r> Reply<'r> {
                 let status = Status::new(refusal.status).unwrap_or(Status::BAD_REQUEST);
                 let mut fields = self.status(status);
                 for (name, value) in refusal.fields() {
-                    fields = fields.field(name, value).expect("constants without control bytes");
+                    fields = fields
+                        .field(name, value)
+                        .expect("constants without control bytes");
                 }
                 fields.content("text/plain; charset=utf-8", refusal.reason.as_bytes())
             }
@@ -110,10 +155,7 @@ impl<'r> Reply<'r> {
 
     #[inline]
     fn start(self, status: Status) -> ReplyHead<'r> {
-        let mut head = ReplyHead::new(self.out, &self.to, status);
-        head.field("Server", SERVER).expect("no control bytes");
-        head.date(self.date);
-        head
+        start(self.out, self.date, &self.to, status)
     }
 }
 
@@ -140,7 +182,9 @@ impl ReplyFields<'_> {
     /// # Panics
     /// If `content_type` holds a control byte.
     pub fn content(mut self, content_type: &str, content: &[u8]) -> Replied {
-        self.head.field("Content-Type", content_type).expect("a content type holds no control bytes");
+        self.head
+            .field("Content-Type", content_type)
+            .expect("a content type holds no control bytes");
         encoded(self.head.finish_with(content).keep_alive)
     }
 
@@ -148,6 +192,34 @@ impl ReplyFields<'_> {
     pub fn empty(self) -> Replied {
         encoded(self.head.finish_with(b"").keep_alive)
     }
+}
+
+/// Status line, `Server` and `Date`.
+#[inline]
+fn start<'o>(
+    out: &'o mut Vec<u8>,
+    date: &DateCache,
+    to: &ReplyTo,
+    status: Status,
+) -> ReplyHead<'o> {
+    let mut head = ReplyHead::new(out, to, status);
+    head.field("Server", SERVER).expect("no control bytes");
+    head.date(date);
+    head
+}
+
+/// Encodes a reply that came from another thread. Whether the connection stays open.
+pub(super) fn encode_response(
+    response: &Response,
+    out: &mut Vec<u8>,
+    date: &DateCache,
+    to: &ReplyTo,
+) -> bool {
+    let mut head = start(out, date, to, response.status);
+    for (name, value) in &response.fields {
+        head.field(name, value).expect("checked when it was added");
+    }
+    head.finish_with(&response.content).keep_alive
 }
 
 #[inline]

@@ -184,8 +184,18 @@ impl Server {
             unix_mode: self.unix_mode,
             options: self.options.clone(),
         };
-        let addresses = self.addresses.iter().map(|address| binding.bind(address)).collect::<Result<_, _>>()?;
-        Ok(Bound { server: self, chosen, workers, addresses, stop: Arc::default() })
+        let addresses = self
+            .addresses
+            .iter()
+            .map(|address| binding.bind(address))
+            .collect::<Result<_, _>>()?;
+        Ok(Bound {
+            server: self,
+            chosen,
+            workers,
+            addresses,
+            stop: Arc::default(),
+        })
     }
 }
 
@@ -207,7 +217,13 @@ impl Stopper {
     /// them. A second call closes at once.
     pub fn stop(&self) {
         self.stop.asked.store(true, Ordering::SeqCst);
-        for tell in self.stop.workers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for tell in self
+            .stop
+            .workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             tell();
         }
     }
@@ -267,40 +283,64 @@ impl Bound {
 
     /// Stops the server, from any thread, before or after it runs.
     pub fn stopper(&self) -> Stopper {
-        Stopper { stop: self.stop.clone() }
+        Stopper {
+            stop: self.stop.clone(),
+        }
     }
 
     /// Serves until it is stopped. `make_handler` is called once on each worker's thread, with its number.
     ///
     /// # Errors
     /// A worker could not be set up, or its driver failed. The others are stopped then.
-    pub fn run<H: Handler>(self, make_handler: impl Fn(usize) -> H + Sync) -> Result<Report, ServerError> {
+    pub fn run<H: Handler>(
+        self,
+        make_handler: impl Fn(usize) -> H + Sync,
+    ) -> Result<Report, ServerError> {
         let counting = self.server.count_calls;
         match (self.chosen.backend, counting) {
             #[cfg(feature = "epoll")]
-            (Backend::Epoll, false) => self.run_on::<driver::readiness::Readiness<driver::epoll::Epoll, Silent>, H>(&make_handler),
+            (Backend::Epoll, false) => self
+                .run_on::<driver::readiness::Readiness<driver::epoll::Epoll, Silent>, H>(
+                    &make_handler,
+                ),
             #[cfg(feature = "epoll")]
-            (Backend::Epoll, true) => self.run_on::<driver::readiness::Readiness<driver::epoll::Epoll, Count>, H>(&make_handler),
+            (Backend::Epoll, true) => self
+                .run_on::<driver::readiness::Readiness<driver::epoll::Epoll, Count>, H>(
+                    &make_handler,
+                ),
             #[cfg(feature = "mio")]
-            (Backend::Mio, false) => self.run_on::<driver::readiness::Readiness<driver::mio::Mio, Silent>, H>(&make_handler),
+            (Backend::Mio, false) => self
+                .run_on::<driver::readiness::Readiness<driver::mio::Mio, Silent>, H>(&make_handler),
             #[cfg(feature = "mio")]
-            (Backend::Mio, true) => self.run_on::<driver::readiness::Readiness<driver::mio::Mio, Count>, H>(&make_handler),
+            (Backend::Mio, true) => self
+                .run_on::<driver::readiness::Readiness<driver::mio::Mio, Count>, H>(&make_handler),
             #[cfg(feature = "io-uring")]
-            (Backend::IoUring, false) => self.run_on::<driver::uring::Uring<Silent>, H>(&make_handler),
+            (Backend::IoUring, false) => {
+                self.run_on::<driver::uring::Uring<Silent>, H>(&make_handler)
+            }
             #[cfg(feature = "io-uring")]
-            (Backend::IoUring, true) => self.run_on::<driver::uring::Uring<Count>, H>(&make_handler),
+            (Backend::IoUring, true) => {
+                self.run_on::<driver::uring::Uring<Count>, H>(&make_handler)
+            }
             _ => unreachable!("choose() gives only backends that are built in"),
         }
     }
 
-    fn run_on<D: Driver, H: Handler>(mut self, make_handler: &(impl Fn(usize) -> H + Sync)) -> Result<Report, ServerError>
+    fn run_on<D: Driver, H: Handler>(
+        mut self,
+        make_handler: &(impl Fn(usize) -> H + Sync),
+    ) -> Result<Report, ServerError>
     where
         D::Probe: Watcher,
     {
         let config = self.driver_config();
         let ceiling = Ceiling::new(self.server.limits.memory_bytes_max);
         let limits = Arc::new(self.server.limits.clone());
-        let cpus = if self.server.pin { sys::allowed_cpus().unwrap_or_default() } else { Vec::new() };
+        let cpus = if self.server.pin {
+            sys::allowed_cpus().unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let mut listeners: Vec<Vec<Listener>> = (0..self.workers).map(|_| Vec::new()).collect();
         for bound in &mut self.addresses {
             for (worker, listener) in listeners.iter_mut().zip(bound.listeners.drain(..)) {
@@ -313,16 +353,22 @@ impl Bound {
                 .into_iter()
                 .enumerate()
                 .map(|(number, listeners)| {
-                    let (config, limits, ceiling) = (config.clone(), limits.clone(), ceiling.clone());
+                    let (config, limits, ceiling) =
+                        (config.clone(), limits.clone(), ceiling.clone());
                     let cpu = cpus.get(number % cpus.len().max(1)).copied();
                     let serve = move || {
-                        let report = work::<D, H>(&config, limits, ceiling, listeners, cpu, stop, || make_handler(number));
+                        let report =
+                            work::<D, H>(&config, limits, ceiling, listeners, cpu, stop, || {
+                                make_handler(number)
+                            });
                         if report.is_err() {
                             Stopper { stop: stop.clone() }.stop();
                         }
                         report
                     };
-                    thread::Builder::new().name(format!("worker-{number}")).spawn_scoped(scope, serve)
+                    thread::Builder::new()
+                        .name(format!("worker-{number}"))
+                        .spawn_scoped(scope, serve)
                 })
                 .collect();
             let join = |worker: io::Result<thread::ScopedJoinHandle<'_, _>>| match worker?.join() {
@@ -340,10 +386,19 @@ impl Bound {
 
     fn driver_config(&self) -> driver::Config {
         let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
-        let spare = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(descriptors / 2).max(1);
+        let spare = descriptors
+            .saturating_sub(DESCRIPTORS_RESERVED)
+            .max(descriptors / 2)
+            .max(1);
         let spare = u32::try_from(spare).unwrap_or(u32::MAX).min(1 << 20);
-        let connections_max = self.server.connections_max.map_or(spare, |wanted| wanted.min(spare));
-        driver::Config { connections_max, ..driver::Config::default() }
+        let connections_max = self
+            .server
+            .connections_max
+            .map_or(spare, |wanted| wanted.min(spare));
+        driver::Config {
+            connections_max,
+            ..driver::Config::default()
+        }
     }
 }
 
@@ -381,7 +436,9 @@ where
         sys::pin_thread(&mut Silent, cpu)?;
     }
     let driver = D::open(config, D::Probe::default())?;
-    let mut reactor = Reactor::new(driver, limits, Budget::new(ceiling), Web::new(make_handler()));
+    let mut reactor = Reactor::new(driver, limits, Budget::new(ceiling), |post| {
+        Web::new(make_handler(), post)
+    });
     for listener in listeners {
         reactor.listen(listener)?;
     }

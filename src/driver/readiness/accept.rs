@@ -33,13 +33,24 @@ pub(super) struct Listening {
 
 impl Listening {
     pub(super) fn new(listener: Listener) -> Self {
-        Self { listener, budget: 0, held: false, exhausted: false, stopping: false, watched: true }
+        Self {
+            listener,
+            budget: 0,
+            held: false,
+            exhausted: false,
+            stopping: false,
+            watched: true,
+        }
     }
 }
 
 impl ListenerId {
     pub(super) fn key(self) -> u64 {
-        Token { index: self.0, generation: 0 }.pack(key::LISTENER)
+        Token {
+            index: self.0,
+            generation: 0,
+        }
+        .pack(key::LISTENER)
     }
 }
 
@@ -60,19 +71,33 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             return None;
         }
         listening.budget -= 1;
-        match sys::accept4(&mut self.probe, listening.listener.fd.as_fd(), Mode::Nonblocking) {
+        match sys::accept4(
+            &mut self.probe,
+            listening.listener.fd.as_fd(),
+            Mode::Nonblocking,
+        ) {
             Ok(fd) => {
                 self.ready.push_front(id.key());
                 self.due += 1;
-                match self.register(fd, Flags::READING.and(Flags::READABLE), L::initial(Interest::READ)) {
+                match self.register(
+                    fd,
+                    Flags::READING.and(Flags::READABLE),
+                    L::initial(Interest::READ),
+                ) {
                     Ok(token) => {
                         // The client has often sent its first request already: look at once, before the next wait.
                         self.slots.open_mut(token)?.flags.set(Flags::QUEUED);
                         self.ready.push_front(token.pack(key::SOCKET));
                         self.due += 1;
-                        Some(Event::Accepted { token, listener: id })
+                        Some(Event::Accepted {
+                            token,
+                            listener: id,
+                        })
                     }
-                    Err(error) => Some(Event::AcceptFailed { listener: id, error }),
+                    Err(error) => Some(Event::AcceptFailed {
+                        listener: id,
+                        error,
+                    }),
                 }
             }
             Err(error) => match sys::accept_error(&error) {
@@ -92,7 +117,11 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    fn exhausted(&mut self, id: ListenerId, error: Option<std::io::Error>) -> Option<Event<'static>> {
+    fn exhausted(
+        &mut self,
+        id: ListenerId,
+        error: Option<std::io::Error>,
+    ) -> Option<Event<'static>> {
         let listening = self.listeners.get_mut(id.0 as usize)?.as_mut()?;
         if listening.stopping {
             self.close_listener(id);
@@ -104,12 +133,17 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             self.retry_at = Some(Instant::now() + RETRY);
         }
         self.update_listener(id);
-        error.filter(|_| first).map(|error| Event::AcceptFailed { listener: id, error })
+        error.filter(|_| first).map(|error| Event::AcceptFailed {
+            listener: id,
+            error,
+        })
     }
 
     /// Stops or resumes watching, as the listener's state asks.
     fn update_listener(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return;
+        };
         let wanted = !listening.held && !listening.exhausted;
         if wanted == listening.watched {
             return;
@@ -122,9 +156,17 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             }
             return;
         }
-        let interest = if wanted { Interest::READ } else { Interest::NONE };
+        let interest = if wanted {
+            Interest::READ
+        } else {
+            Interest::NONE
+        };
         let fd = listening.listener.fd.as_fd();
-        if self.poller.change(&mut self.probe, fd, id.key(), interest).is_err() {
+        if self
+            .poller
+            .change(&mut self.probe, fd, id.key(), interest)
+            .is_err()
+        {
             // ENOMEM at most: nothing was changed, so the state must not say that it was.
             listening.watched = !wanted;
         }
@@ -139,7 +181,9 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
 
     /// Accepts what waits, then closes.
     pub(super) fn stop_accepting(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return;
+        };
         listening.stopping = true;
         listening.budget = self.config.accepts_per_turn;
         self.ready.push_front(id.key());
@@ -149,15 +193,21 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     fn close_listener(&mut self, id: ListenerId) {
         if let Some(listening) = self.listeners.get_mut(id.0 as usize).and_then(Option::take) {
             if L::EDGE {
-                let _ = self.poller.remove(&mut self.probe, listening.listener.fd.as_fd());
+                let _ = self
+                    .poller
+                    .remove(&mut self.probe, listening.listener.fd.as_fd());
             }
             let _ = sys::close(&mut self.probe, listening.listener.fd);
+            self.queued
+                .push_back(Event::ListenerClosed { listener: id });
         }
     }
 
     /// How long a wait may last, so that accepting is tried again in time.
     pub(super) fn until_retry(&self, timeout: Option<Duration>) -> Option<Duration> {
-        let Some(retry_at) = self.retry_at else { return timeout };
+        let Some(retry_at) = self.retry_at else {
+            return timeout;
+        };
         let left = retry_at.saturating_duration_since(Instant::now());
         Some(timeout.map_or(left, |timeout| timeout.min(left)))
     }

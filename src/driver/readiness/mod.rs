@@ -66,7 +66,12 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     /// Registers a socket that is connected, or about to be.
     fn register(&mut self, fd: OwnedFd, flags: Flags, interest: Interest) -> io::Result<Token> {
         let token = self.slots.vacant();
-        self.poller.add(&mut self.probe, fd.as_fd(), token.pack(key::SOCKET), interest)?;
+        self.poller.add(
+            &mut self.probe,
+            fd.as_fd(),
+            token.pack(key::SOCKET),
+            interest,
+        )?;
         self.slots.occupy(token, fd, flags, interest);
         Ok(token)
     }
@@ -76,16 +81,27 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         if L::EDGE {
             return;
         }
-        let Some(slot) = self.slots.open_mut(token) else { return };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
         let interest = slot.interest();
         if interest == slot.registered {
             return;
         }
         slot.registered = interest;
         if let Some(fd) = slot.fd.as_ref()
-            && let Err(error) = self.poller.change(&mut self.probe, fd.as_fd(), token.pack(key::SOCKET), interest)
+            && let Err(error) = self.poller.change(
+                &mut self.probe,
+                fd.as_fd(),
+                token.pack(key::SOCKET),
+                interest,
+            )
         {
-            self.queued.push_back(Event::Failed { token, op: Op::Receive, error });
+            self.queued.push_back(Event::Failed {
+                token,
+                op: Op::Receive,
+                error,
+            });
         }
     }
 
@@ -102,13 +118,17 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     /// Marks what the poller reported.
     fn mark_ready(&mut self) {
         for index in 0.. {
-            let Some(ready) = self.poller.ready(index) else { break };
+            let Some(ready) = self.poller.ready(index) else {
+                break;
+            };
             let (kind, token) = Token::unpack(ready.key);
             if kind != key::SOCKET {
                 self.ready.push_back(ready.key);
                 continue;
             }
-            let Some(slot) = self.slots.open_mut(token) else { continue };
+            let Some(slot) = self.slots.open_mut(token) else {
+                continue;
+            };
             slot.flags.set_if(Flags::READABLE, ready.readable);
             slot.flags.set_if(Flags::WRITABLE, ready.writable);
             slot.flags.set_if(Flags::HUNG_UP, ready.hung_up);
@@ -123,7 +143,11 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     fn open(config: &Config, mut probe: P) -> io::Result<Self> {
         let mut poller = L::open(&mut probe)?;
         let wake = Arc::new(sys::eventfd(&mut probe)?);
-        let waker = Token { index: 0, generation: 0 }.pack(key::WAKER);
+        let waker = Token {
+            index: 0,
+            generation: 0,
+        }
+        .pack(key::WAKER);
         poller.add(&mut probe, wake.as_fd(), waker, Interest::READ)?;
         Ok(Self {
             poller,
@@ -142,7 +166,12 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
 
     fn listen(&mut self, listener: Listener) -> io::Result<ListenerId> {
         let id = ListenerId(self.listeners.len() as u32);
-        self.poller.add(&mut self.probe, listener.fd.as_fd(), id.key(), Interest::READ)?;
+        self.poller.add(
+            &mut self.probe,
+            listener.fd.as_fd(),
+            id.key(),
+            Interest::READ,
+        )?;
         self.listeners.push(Some(Listening::new(listener)));
         Ok(id)
     }
@@ -184,21 +213,34 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn unsent(&self, token: Token) -> usize {
-        self.slots.open(token).and_then(|slot| slot.send.as_ref()).map_or(0, |send| send.remaining())
+        self.slots
+            .open(token)
+            .and_then(|slot| slot.send.as_ref())
+            .map_or(0, |send| send.remaining())
     }
 
     fn read_file(&mut self, token: Token, file: FileSlice, mut buf: Vec<u8>) {
         // Readiness says nothing about files: epoll(7) refuses them. pread(2) may wait for the disk.
-        let wanted = usize::try_from(file.range.end - file.range.start).unwrap_or(usize::MAX).min(buf.capacity());
+        let wanted = usize::try_from(file.range.end - file.range.start)
+            .unwrap_or(usize::MAX)
+            .min(buf.capacity());
         buf.resize(wanted, 0);
         let result = pread(&mut self.probe, &file.file, &mut buf, file.range.start);
         buf.truncate(*result.as_ref().unwrap_or(&0));
-        self.queued.push_back(Event::FileRead { token, buf, result: result.map(drop) });
+        self.queued.push_back(Event::FileRead {
+            token,
+            buf,
+            result: result.map(drop),
+        });
     }
 
     fn bind_datagram(&mut self, socket: OwnedFd) -> io::Result<Token> {
         sys::set_mode(&mut self.probe, socket.as_fd(), Mode::Nonblocking)?;
-        self.register(socket, Flags::READING.and(Flags::DATAGRAM), L::initial(Interest::READ))
+        self.register(
+            socket,
+            Flags::READING.and(Flags::DATAGRAM),
+            L::initial(Interest::READ),
+        )
     }
 
     fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
@@ -221,7 +263,9 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn resume_recv(&mut self, token: Token) {
-        let Some(slot) = self.slots.open_mut(token) else { return };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
         if slot.flags.has(Flags::ENDED) || slot.flags.has(Flags::READING) {
             return;
         }
@@ -241,16 +285,24 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn shutdown_write(&mut self, token: Token) {
-        let Some(slot) = self.slots.open_mut(token) else { return };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
         slot.flags.set(Flags::SHUT);
         let Some(fd) = slot.fd.as_ref() else { return };
         if let Err(error) = sys::shutdown(&mut self.probe, fd.as_fd(), How::Write) {
-            self.queued.push_back(Event::Failed { token, op: Op::Shutdown, error });
+            self.queued.push_back(Event::Failed {
+                token,
+                op: Op::Shutdown,
+                error,
+            });
         }
     }
 
     fn close(&mut self, token: Token) {
-        let Some(slot) = self.slots.open_mut(token) else { return };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
         let unsent = slot.send.take().map(|send| *send);
         slot.flags = Flags::CLOSING;
         let Some(fd) = slot.fd.take() else { return };
@@ -310,12 +362,24 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
                     serve::Served::Nothing => {}
                     serve::Served::Event(event) => return Some(event),
                     serve::Served::Received(count) => {
-                        return Some(Event::Received { token, bytes: &mut self.buffer[..count] });
+                        return Some(Event::Received {
+                            token,
+                            bytes: &mut self.buffer[..count],
+                        });
                     }
                     serve::Served::Datagram(received) => {
-                        let sys::Received { bytes, from, truncated } = received;
+                        let sys::Received {
+                            bytes,
+                            from,
+                            truncated,
+                        } = received;
                         let bytes = &mut self.buffer[..bytes];
-                        return Some(Event::Datagram { socket: token, from, bytes, truncated });
+                        return Some(Event::Datagram {
+                            socket: token,
+                            from,
+                            bytes,
+                            truncated,
+                        });
                     }
                 },
             }

@@ -16,10 +16,22 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    pub(crate) const NONE: Self = Self { read: false, write: false };
-    pub(crate) const READ: Self = Self { read: true, write: false };
-    pub(crate) const WRITE: Self = Self { read: false, write: true };
-    pub(crate) const BOTH: Self = Self { read: true, write: true };
+    pub(crate) const NONE: Self = Self {
+        read: false,
+        write: false,
+    };
+    pub(crate) const READ: Self = Self {
+        read: true,
+        write: false,
+    };
+    pub(crate) const WRITE: Self = Self {
+        read: false,
+        write: true,
+    };
+    pub(crate) const BOTH: Self = Self {
+        read: true,
+        write: true,
+    };
 }
 
 /// One socket that would not block.
@@ -42,10 +54,22 @@ pub(crate) trait Poller: Sized {
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self>;
 
     /// Watches `fd`; what is reported carries `key`.
-    fn add<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()>;
+    fn add<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        fd: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+    ) -> io::Result<()>;
 
     /// Changes what is wanted of `fd`. Never called where [`EDGE`](Self::EDGE) holds.
-    fn change<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<()>;
+    fn change<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        fd: BorrowedFd<'_>,
+        key: u64,
+        interest: Interest,
+    ) -> io::Result<()>;
 
     /// Forgets `fd`.
     fn remove<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>) -> io::Result<()>;

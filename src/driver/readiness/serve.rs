@@ -19,7 +19,9 @@ pub(super) enum Served {
 impl<L: Poller, P: Probe> Readiness<L, P> {
     /// Makes the one call that the socket's readiness allows.
     pub(super) fn serve(&mut self, token: Token) -> Served {
-        let Some(slot) = self.slots.open_mut(token) else { return Served::Nothing };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return Served::Nothing;
+        };
         slot.flags.clear(Flags::QUEUED);
         if slot.flags.has(Flags::CONNECTING) {
             return self.finish_connect(token);
@@ -48,14 +50,18 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     }
 
     fn receive(&mut self, token: Token) -> Served {
-        let Some(slot) = self.slots.open_mut(token) else { return Served::Nothing };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return Served::Nothing;
+        };
         if !slot.flags.has(Flags::READING) || slot.flags.has(Flags::ENDED) {
             return self.hung_up(token);
         }
         if !slot.flags.has(Flags::READABLE) && !slot.flags.has(Flags::HUNG_UP) {
             return Served::Nothing;
         }
-        let Some(fd) = slot.fd.as_ref() else { return Served::Nothing };
+        let Some(fd) = slot.fd.as_ref() else {
+            return Served::Nothing;
+        };
         if slot.flags.has(Flags::DATAGRAM) {
             let received = sys::recvfrom(&mut self.probe, fd.as_fd(), &mut self.buffer);
             return self.received_datagram(token, received);
@@ -95,7 +101,9 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     }
 
     fn receive_failed(&mut self, token: Token, error: io::Error) -> Served {
-        let Some(slot) = self.slots.open_mut(token) else { return Served::Nothing };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return Served::Nothing;
+        };
         slot.flags.clear(Flags::READABLE);
         if sys::stream_error(&error) == StreamError::NotReady {
             return Served::Nothing;
@@ -103,35 +111,59 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         if slot.flags.has(Flags::DATAGRAM) {
             // An ICMP answer to an earlier datagram (ip(7)): it concerns that datagram, not the socket.
             self.read_once(token);
-            return Served::Event(Event::Failed { token, op: Op::Receive, error });
+            return Served::Event(Event::Failed {
+                token,
+                op: Op::Receive,
+                error,
+            });
         }
         self.forget(token);
-        Served::Event(Event::Failed { token, op: Op::Receive, error })
+        Served::Event(Event::Failed {
+            token,
+            op: Op::Receive,
+            error,
+        })
     }
 
     /// The poller insists on a socket of which nothing is wanted. Left alone it would report it in every turn.
     fn hung_up(&mut self, token: Token) -> Served {
-        let Some(slot) = self.slots.open_mut(token) else { return Served::Nothing };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return Served::Nothing;
+        };
         if !slot.flags.has(Flags::HUNG_UP) {
             return Served::Nothing;
         }
         let finished = slot.flags.has(Flags::ENDED) && slot.flags.has(Flags::SHUT);
-        let error = slot.fd.as_ref().map(|fd| sys::error(&mut self.probe, fd.as_fd()));
+        let error = slot
+            .fd
+            .as_ref()
+            .map(|fd| sys::error(&mut self.probe, fd.as_fd()));
         self.forget(token);
         match error {
             Some(Ok(None)) if finished => Served::Nothing,
-            Some(Ok(Some(error)) | Err(error)) => Served::Event(Event::Failed { token, op: Op::Receive, error }),
+            Some(Ok(Some(error)) | Err(error)) => Served::Event(Event::Failed {
+                token,
+                op: Op::Receive,
+                error,
+            }),
             _ => {
                 let error = io::Error::from_raw_os_error(libc::ECONNRESET);
-                Served::Event(Event::Failed { token, op: Op::Receive, error })
+                Served::Event(Event::Failed {
+                    token,
+                    op: Op::Receive,
+                    error,
+                })
             }
         }
     }
 
     /// Takes a dead socket from the poller. It stays open until the reactor closes it.
     fn forget(&mut self, token: Token) {
-        let Some(slot) = self.slots.open_mut(token) else { return };
-        slot.flags.clear(Flags::READING.and(Flags::READABLE).and(Flags::HUNG_UP));
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
+        slot.flags
+            .clear(Flags::READING.and(Flags::READABLE).and(Flags::HUNG_UP));
         slot.flags.set(Flags::ENDED);
         if let Some(fd) = slot.fd.as_ref() {
             let _ = self.poller.remove(&mut self.probe, fd.as_fd());
@@ -139,11 +171,15 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     }
 
     fn finish_connect(&mut self, token: Token) -> Served {
-        let Some(slot) = self.slots.open_mut(token) else { return Served::Nothing };
+        let Some(slot) = self.slots.open_mut(token) else {
+            return Served::Nothing;
+        };
         if !slot.flags.has(Flags::WRITABLE) && !slot.flags.has(Flags::HUNG_UP) {
             return Served::Nothing;
         }
-        let Some(fd) = slot.fd.as_ref() else { return Served::Nothing };
+        let Some(fd) = slot.fd.as_ref() else {
+            return Served::Nothing;
+        };
         slot.flags.clear(Flags::CONNECTING.and(Flags::HUNG_UP));
         match sys::error(&mut self.probe, fd.as_fd()) {
             Ok(None) => {
@@ -156,7 +192,11 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             }
             Ok(Some(error)) | Err(error) => {
                 self.forget(token);
-                Served::Event(Event::Failed { token, op: Op::Connect, error })
+                Served::Event(Event::Failed {
+                    token,
+                    op: Op::Connect,
+                    error,
+                })
             }
         }
     }
@@ -167,7 +207,10 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         let Some(slot) = self.slots.open_mut(token) else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };
-        debug_assert!(slot.send.is_none(), "at most one send is in flight per connection");
+        debug_assert!(
+            slot.send.is_none(),
+            "at most one send is in flight per connection"
+        );
         let Some(fd) = slot.fd.as_ref() else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };
@@ -195,14 +238,22 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             slot.flags.set(Flags::WRITABLE);
         }
         self.update_interest(token);
-        Some(Event::Sent { token, buf: *buf, result: sent })
+        Some(Event::Sent {
+            token,
+            buf: *buf,
+            result: sent,
+        })
     }
 }
 
 /// Sends until everything is gone or the kernel takes no more. `Ok` with bytes remaining: wait for room.
 ///
 /// After a short send a level-triggered poller is asked at once; an edge-triggered one reports room only after EAGAIN.
-fn send_some<L: Poller, P: Probe>(probe: &mut P, fd: BorrowedFd<'_>, buf: &mut SendBuf) -> io::Result<()> {
+fn send_some<L: Poller, P: Probe>(
+    probe: &mut P,
+    fd: BorrowedFd<'_>,
+    buf: &mut SendBuf,
+) -> io::Result<()> {
     loop {
         let sent = match buf.single() {
             Some(bytes) => sys::send(probe, fd, bytes),

@@ -71,11 +71,20 @@ pub(super) struct Slot {
     pub(super) registered: Interest,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 24, "the record of an idle socket stays small");
+const _: () = assert!(
+    size_of::<Slot>() <= 24,
+    "the record of an idle socket stays small"
+);
 
 impl Default for Slot {
     fn default() -> Self {
-        Self { fd: None, generation: 0, send: None, flags: Flags::default(), registered: Interest::NONE }
+        Self {
+            fd: None,
+            generation: 0,
+            send: None,
+            flags: Flags::default(),
+            registered: Interest::NONE,
+        }
     }
 }
 
@@ -105,7 +114,10 @@ impl Slots {
     pub(super) fn vacant(&mut self) -> Token {
         let index = self.free.last().copied().unwrap_or(self.fresh);
         self.slab.reach(index);
-        Token { index, generation: self.slab.at(index).map_or(0, |slot| slot.generation) }
+        Token {
+            index,
+            generation: self.slab.at(index).map_or(0, |slot| slot.generation),
+        }
     }
 
     /// Puts a socket where [`vacant`](Self::vacant) said.
@@ -113,31 +125,49 @@ impl Slots {
         if self.free.last() == Some(&token.index) {
             self.free.pop();
         } else {
-            debug_assert_eq!(self.fresh, token.index, "a token is used right after it was made");
+            debug_assert_eq!(
+                self.fresh, token.index,
+                "a token is used right after it was made"
+            );
             self.fresh += 1;
         }
         self.live += 1;
         if let Some(slot) = self.slab.at_mut(token.index) {
-            *slot = Slot { fd: Some(fd), generation: token.generation, send: None, flags, registered };
+            *slot = Slot {
+                fd: Some(fd),
+                generation: token.generation,
+                send: None,
+                flags,
+                registered,
+            };
         }
     }
 
     /// The slot of an open socket; `None` for a stale token or one that was closed.
     #[inline]
     pub(super) fn open(&self, token: Token) -> Option<&Slot> {
-        self.slab.at(token.index).filter(|slot| slot.generation == token.generation && slot.fd.is_some())
+        self.slab
+            .at(token.index)
+            .filter(|slot| slot.generation == token.generation && slot.fd.is_some())
     }
 
     /// The slot of an open socket; `None` for a stale token or one that was closed.
     #[inline]
     pub(super) fn open_mut(&mut self, token: Token) -> Option<&mut Slot> {
-        self.slab.at_mut(token.index).filter(|slot| slot.generation == token.generation && slot.fd.is_some())
+        self.slab
+            .at_mut(token.index)
+            .filter(|slot| slot.generation == token.generation && slot.fd.is_some())
     }
 
     /// Makes the index of a closed socket usable again, under the next generation.
     pub(super) fn free(&mut self, token: Token) {
-        let Some(slot) = self.slab.at_mut(token.index) else { return };
-        debug_assert!(slot.flags.has(Flags::CLOSING) && slot.generation == token.generation, "freed once, after close");
+        let Some(slot) = self.slab.at_mut(token.index) else {
+            return;
+        };
+        debug_assert!(
+            slot.flags.has(Flags::CLOSING) && slot.generation == token.generation,
+            "freed once, after close"
+        );
         slot.flags = Flags::default();
         slot.generation = Token::next_generation(slot.generation);
         self.free.push(token.index);

@@ -61,9 +61,20 @@ impl<P: Probe> Uring<P> {
     pub(super) fn arm_accepts(&mut self) {
         self.retry_accept();
         for index in 0..self.listeners.len() {
-            let promised: u32 = self.listeners.iter().flatten().map(|listening| listening.singles).sum();
-            let free = self.slots.table.saturating_sub(self.slots.direct_live).saturating_sub(promised);
-            let Some(Some(listening)) = self.listeners.get(index) else { continue };
+            let promised: u32 = self
+                .listeners
+                .iter()
+                .flatten()
+                .map(|listening| listening.singles)
+                .sum();
+            let free = self
+                .slots
+                .table
+                .saturating_sub(self.slots.direct_live)
+                .saturating_sub(promised);
+            let Some(Some(listening)) = self.listeners.get(index) else {
+                continue;
+            };
             if listening.held || listening.exhausted || listening.stopping {
                 continue;
             }
@@ -83,7 +94,9 @@ impl<P: Probe> Uring<P> {
     }
 
     fn arm_accept(&mut self, index: usize, multishot: bool) {
-        let Some(Some(listening)) = self.listeners.get_mut(index) else { return };
+        let Some(Some(listening)) = self.listeners.get_mut(index) else {
+            return;
+        };
         let fd = listening.listener.fd.as_raw_fd();
         let entry = if multishot {
             listening.multishot = true;
@@ -99,12 +112,16 @@ impl<P: Probe> Uring<P> {
     }
 
     fn cancel_accepts(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return;
+        };
         if listening.cancelling || !(listening.multishot || listening.singles > 0) {
             return;
         }
         listening.cancelling = true;
-        let entry = op::quiet(op::cancel_all(op::Target::Plain(listening.listener.fd.as_raw_fd())));
+        let entry = op::quiet(op::cancel_all(op::Target::Plain(
+            listening.listener.fd.as_raw_fd(),
+        )));
         // SAFETY: the entry points to nothing.
         unsafe { self.ring.push(&mut self.probe, &entry) };
     }
@@ -112,7 +129,9 @@ impl<P: Probe> Uring<P> {
     pub(super) fn accepted(&mut self, name: Token, completion: Completion) -> Outcome {
         let id = ListenerId(name.index);
         let multishot = name.generation == MULTISHOT;
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return Outcome::Nothing };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return Outcome::Nothing;
+        };
         if !completion.more() {
             if multishot {
                 listening.multishot = false;
@@ -127,7 +146,10 @@ impl<P: Probe> Uring<P> {
             Ok(index) => {
                 let token = self.slots.occupy_direct(index as u32);
                 self.receive_again(token);
-                Outcome::Event(Event::Accepted { token, listener: id })
+                Outcome::Event(Event::Accepted {
+                    token,
+                    listener: id,
+                })
             }
             Err(error) => self.accept_failed(id, error),
         };
@@ -139,14 +161,23 @@ impl<P: Probe> Uring<P> {
         if error.raw_os_error() == Some(libc::ECANCELED) {
             return Outcome::Nothing;
         }
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return Outcome::Nothing };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return Outcome::Nothing;
+        };
         match sys::accept_error(&error) {
             AcceptError::ThisConnection | AcceptError::NotReady => Outcome::Nothing,
             AcceptError::Exhausted | AcceptError::Listener => {
                 let first = !listening.exhausted;
                 listening.exhausted = true;
                 self.retry_at = Some(Instant::now() + RETRY);
-                if first { Outcome::Event(Event::AcceptFailed { listener: id, error }) } else { Outcome::Nothing }
+                if first {
+                    Outcome::Event(Event::AcceptFailed {
+                        listener: id,
+                        error,
+                    })
+                } else {
+                    Outcome::Nothing
+                }
             }
         }
     }
@@ -162,7 +193,9 @@ impl<P: Probe> Uring<P> {
 
     /// Accepts what waits, then closes the listener.
     pub(super) fn stop_accepting(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else { return };
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return;
+        };
         listening.stopping = true;
         self.cancel_accepts(id);
         self.finish_stop(id);
@@ -170,18 +203,25 @@ impl<P: Probe> Uring<P> {
 
     /// When no accept is in flight any more, takes the clients that still wait, and closes.
     fn finish_stop(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get(id.0 as usize) else { return };
+        let Some(Some(listening)) = self.listeners.get(id.0 as usize) else {
+            return;
+        };
         if !listening.stopping || listening.multishot || listening.singles > 0 {
             return;
         }
-        let Some(listening) = self.listeners.get_mut(id.0 as usize).and_then(Option::take) else { return };
+        let Some(listening) = self.listeners.get_mut(id.0 as usize).and_then(Option::take) else {
+            return;
+        };
         let fd = listening.listener.fd;
         if sys::set_mode(&mut self.probe, fd.as_fd(), Mode::Nonblocking).is_ok() {
             loop {
                 match sys::accept4(&mut self.probe, fd.as_fd(), Mode::Blocking) {
                     Ok(stream) => {
                         if let Ok(token) = self.adopt_accepted(stream) {
-                            self.queued.push_back(Event::Accepted { token, listener: id });
+                            self.queued.push_back(Event::Accepted {
+                                token,
+                                listener: id,
+                            });
                         }
                     }
                     Err(error) if sys::accept_error(&error) == AcceptError::ThisConnection => {}
@@ -190,6 +230,8 @@ impl<P: Probe> Uring<P> {
             }
         }
         let _ = sys::close(&mut self.probe, fd);
+        self.queued
+            .push_back(Event::ListenerClosed { listener: id });
     }
 
     fn adopt_accepted(&mut self, stream: std::os::fd::OwnedFd) -> io::Result<Token> {
@@ -199,7 +241,9 @@ impl<P: Probe> Uring<P> {
 
     /// How long a wait may last, so that accepting is tried again in time.
     pub(super) fn until_retry(&self, timeout: Option<Duration>) -> Option<Duration> {
-        let Some(retry_at) = self.retry_at else { return timeout };
+        let Some(retry_at) = self.retry_at else {
+            return timeout;
+        };
         let left = retry_at.saturating_duration_since(Instant::now());
         Some(timeout.map_or(left, |timeout| timeout.min(left)))
     }
@@ -218,5 +262,8 @@ impl<P: Probe> Uring<P> {
 const MULTISHOT: u32 = 1;
 
 fn accept_name(index: usize, multishot: bool) -> Token {
-    Token { index: index as u32, generation: u32::from(multishot) * MULTISHOT }
+    Token {
+        index: index as u32,
+        generation: u32::from(multishot) * MULTISHOT,
+    }
 }

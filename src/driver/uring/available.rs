@@ -14,7 +14,13 @@ use crate::sys::{self, Silent};
 /// # Errors
 /// The first refusal; [`explain`] says what it means.
 pub(crate) fn available() -> io::Result<()> {
-    let config = Config { connections_max: 4, ring_entries: 8, ring_completions: 16, ring_buffers: 4, ..Config::default() };
+    let config = Config {
+        connections_max: 4,
+        ring_entries: 8,
+        ring_completions: 16,
+        ring_buffers: 4,
+        ..Config::default()
+    };
     let mut driver = Uring::open(&config, Silent)?;
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     driver.adopt(ours.into())?;
@@ -29,13 +35,18 @@ pub(crate) fn available() -> io::Result<()> {
             }
         }
     }
-    Err(io::Error::new(io::ErrorKind::TimedOut, "a receive on a test ring did not complete"))
+    Err(io::Error::new(
+        io::ErrorKind::TimedOut,
+        "a receive on a test ring did not complete",
+    ))
 }
 
 /// What a refusal of io_uring means, and what to change.
 pub(crate) fn explain(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::ENOSYS) => "the kernel has no io_uring, or a seccomp filter hides it; Linux 6.1 is needed",
+        Some(libc::ENOSYS) => {
+            "the kernel has no io_uring, or a seccomp filter hides it; Linux 6.1 is needed"
+        }
         Some(libc::EPERM) => {
             "not permitted: sysctl kernel.io_uring_disabled is 1 or 2, or a seccomp filter (as in many containers) refuses it"
         }
@@ -43,7 +54,9 @@ pub(crate) fn explain(error: &io::Error) -> &'static str {
         Some(libc::EINVAL) => "the kernel is too old for what is needed; Linux 6.1 is needed",
         Some(libc::ENOMEM) => "not enough locked memory: raise `ulimit -l`",
         Some(libc::EMFILE | libc::ENFILE) => "no descriptor left: raise `ulimit -n`",
-        Some(libc::EOPNOTSUPP) => "an operation is not supported by this kernel; Linux 6.1 is needed",
+        Some(libc::EOPNOTSUPP) => {
+            "an operation is not supported by this kernel; Linux 6.1 is needed"
+        }
         _ => "it failed a test receive",
     }
 }

@@ -48,16 +48,37 @@ impl Buffers {
         }
         let entries_bytes = usize::from(count) * size_of::<BufRingEntry>();
         let entries_layout = Layout::from_size_align(entries_bytes, PAGE).map_err(bad)?;
-        let memory_layout = Layout::from_size_align(usize::from(count) * size as usize, PAGE).map_err(bad)?;
+        let memory_layout =
+            Layout::from_size_align(usize::from(count) * size as usize, PAGE).map_err(bad)?;
         // SAFETY: both sizes are above zero, checked right above.
-        let (entries, memory) = unsafe { (alloc_zeroed(entries_layout), alloc_zeroed(memory_layout)) };
-        let Some(entries) = NonNull::new(entries.cast::<BufRingEntry>()) else { handle_alloc_error(entries_layout) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(memory_layout) };
-        let mut buffers =
-            Self { entries, entries_layout, memory, memory_layout, count, size, tail: 0, group, available: 0, leaked: false };
+        let (entries, memory) =
+            unsafe { (alloc_zeroed(entries_layout), alloc_zeroed(memory_layout)) };
+        let Some(entries) = NonNull::new(entries.cast::<BufRingEntry>()) else {
+            handle_alloc_error(entries_layout)
+        };
+        let Some(memory) = NonNull::new(memory) else {
+            handle_alloc_error(memory_layout)
+        };
+        let mut buffers = Self {
+            entries,
+            entries_layout,
+            memory,
+            memory_layout,
+            count,
+            size,
+            tail: 0,
+            group,
+            available: 0,
+            leaked: false,
+        };
         // SAFETY: the entries are page-aligned and live until the ring is gone: `Uring` drops its ring first, or leaks.
         unsafe {
-            ring.io.submitter().register_buf_ring_with_flags(entries.as_ptr() as u64, count, group, 0)?;
+            ring.io.submitter().register_buf_ring_with_flags(
+                entries.as_ptr() as u64,
+                count,
+                group,
+                0,
+            )?;
         }
         for buffer in 0..count {
             buffers.give_back(buffer);
@@ -71,7 +92,10 @@ impl Buffers {
         // SAFETY: inside the allocation by the assertion; initialised (zeroed, then written by the kernel); the kernel
         // does not touch a buffer between its completion and `give_back`, which the exclusive borrow keeps apart.
         unsafe {
-            let start = self.memory.as_ptr().add(usize::from(buffer) * self.size as usize + range.start);
+            let start = self
+                .memory
+                .as_ptr()
+                .add(usize::from(buffer) * self.size as usize + range.start);
             std::slice::from_raw_parts_mut(start, range.len())
         }
     }
@@ -96,7 +120,11 @@ impl Buffers {
         // tail has moved past it. The tail shares the first entry's padding and is written atomically, as the kernel reads it.
         unsafe {
             let entry = &mut *self.entries.as_ptr().add(index);
-            entry.set_addr(self.memory.as_ptr().add(usize::from(buffer) * self.size as usize) as u64);
+            entry.set_addr(
+                self.memory
+                    .as_ptr()
+                    .add(usize::from(buffer) * self.size as usize) as u64,
+            );
             entry.set_len(self.size);
             entry.set_bid(buffer);
             let tail = BufRingEntry::tail(self.entries.as_ptr()).cast::<AtomicU16>();

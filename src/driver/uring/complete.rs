@@ -85,7 +85,11 @@ impl<P: Probe> Uring<P> {
                 op::READ_FILE => self.file_read(token, completion),
                 op::SHUTDOWN => match completion.outcome() {
                     Ok(_) => Outcome::Nothing,
-                    Err(error) => Outcome::Event(Event::Failed { token, op: Op::Shutdown, error }),
+                    Err(error) => Outcome::Event(Event::Failed {
+                        token,
+                        op: Op::Shutdown,
+                        error,
+                    }),
                 },
                 _ => Outcome::Nothing,
             },
@@ -112,14 +116,20 @@ impl<P: Probe> Uring<P> {
         self.peers.remove(&token.index);
         self.connecting.remove(&token.index);
         self.reads.remove(&token.index);
-        if self.slots.known(token).is_some_and(|slot| slot.in_flight == 0) {
+        if self
+            .slots
+            .known(token)
+            .is_some_and(|slot| slot.in_flight == 0)
+        {
             self.close_now(token);
         }
         Outcome::Nothing
     }
 
     fn received(&mut self, token: Token, completion: Completion) -> Outcome {
-        let Some(slot) = self.slots.open(token) else { return Outcome::Nothing };
+        let Some(slot) = self.slots.open(token) else {
+            return Outcome::Nothing;
+        };
         if !completion.more() {
             slot.flags.clear(Flags::ARMED);
             slot.flags.clear(Flags::CANCELLING);
@@ -135,9 +145,15 @@ impl<P: Probe> Uring<P> {
                 if !completion.more() {
                     self.receive_again(token);
                 }
-                let Some(buffer) = completion.buffer() else { return Outcome::Nothing };
+                let Some(buffer) = completion.buffer() else {
+                    return Outcome::Nothing;
+                };
                 self.buffers.taken();
-                self.lend = Some(Lend { token, buffer, rest: 0..count });
+                self.lend = Some(Lend {
+                    token,
+                    buffer,
+                    rest: 0..count,
+                });
                 Outcome::Received
             }
             Err(error) => {
@@ -159,21 +175,31 @@ impl<P: Probe> Uring<P> {
                 if let Some(slot) = self.slots.open(token) {
                     slot.flags.set(Flags::ENDED);
                 }
-                Outcome::Event(Event::Failed { token, op: Op::Receive, error })
+                Outcome::Event(Event::Failed {
+                    token,
+                    op: Op::Receive,
+                    error,
+                })
             }
         }
     }
 
     fn sent(&mut self, token: Token, completion: Completion) -> Outcome {
         let target = self.slots.target(token);
-        let Some(slot) = self.slots.open(token) else { return Outcome::Nothing };
-        let Some(mut sending) = slot.send.take() else { return Outcome::Nothing };
+        let Some(slot) = self.slots.open(token) else {
+            return Outcome::Nothing;
+        };
+        let Some(mut sending) = slot.send.take() else {
+            return Outcome::Nothing;
+        };
         let result = match completion.outcome() {
             Ok(count) => {
                 sending.buf.advance(count);
                 Ok(())
             }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => Ok(()),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
+                Ok(())
+            }
             Err(error) => Err(error),
         };
         if result.is_ok() && sending.buf.remaining() > 0 {
@@ -183,7 +209,11 @@ impl<P: Probe> Uring<P> {
             unsafe { self.submit(token, op::SEND, entry) };
             return Outcome::Nothing;
         }
-        Outcome::Event(Event::Sent { token, buf: sending.buf, result })
+        Outcome::Event(Event::Sent {
+            token,
+            buf: sending.buf,
+            result,
+        })
     }
 
     fn connected(&mut self, token: Token, completion: Completion) -> Outcome {
@@ -196,7 +226,11 @@ impl<P: Probe> Uring<P> {
                 self.receive_again(token);
                 Outcome::Event(Event::Connected { token })
             }
-            Err(error) => Outcome::Event(Event::Failed { token, op: Op::Connect, error }),
+            Err(error) => Outcome::Event(Event::Failed {
+                token,
+                op: Op::Connect,
+                error,
+            }),
         }
     }
 
@@ -204,24 +238,48 @@ impl<P: Probe> Uring<P> {
         if self.slots.open(token).is_none() {
             return;
         }
-        let wanted = usize::try_from(file.range.end - file.range.start).unwrap_or(usize::MAX).min(buf.capacity());
+        let wanted = usize::try_from(file.range.end - file.range.start)
+            .unwrap_or(usize::MAX)
+            .min(buf.capacity());
         buf.resize(wanted, 0);
-        let entry = op::read(file.file.as_raw_fd(), buf.as_mut_ptr(), wanted as u32, file.range.start);
-        let before = self.reads.insert(token.index, Reading { buf, _file: file.file });
-        assert!(before.is_none(), "at most one file read is in flight per connection");
+        let entry = op::read(
+            file.file.as_raw_fd(),
+            buf.as_mut_ptr(),
+            wanted as u32,
+            file.range.start,
+        );
+        let before = self.reads.insert(
+            token.index,
+            Reading {
+                buf,
+                _file: file.file,
+            },
+        );
+        assert!(
+            before.is_none(),
+            "at most one file read is in flight per connection"
+        );
         // SAFETY: the buffer's heap memory and the file stay in `reads` until the completion was taken.
         unsafe { self.submit(token, op::READ_FILE, entry) };
     }
 
     fn file_read(&mut self, token: Token, completion: Completion) -> Outcome {
-        let Some(Reading { mut buf, .. }) = self.reads.remove(&token.index) else { return Outcome::Nothing };
+        let Some(Reading { mut buf, .. }) = self.reads.remove(&token.index) else {
+            return Outcome::Nothing;
+        };
         let result = completion.outcome();
         buf.truncate(*result.as_ref().unwrap_or(&0));
-        Outcome::Event(Event::FileRead { token, buf, result: result.map(drop) })
+        Outcome::Event(Event::FileRead {
+            token,
+            buf,
+            result: result.map(drop),
+        })
     }
 
     pub(super) fn start_peer_name(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else { return };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
         if let Some(fd) = slot.fd.as_ref() {
             let address = sys::getpeername(&mut self.probe, fd.as_fd()).ok();
             self.queued.push_back(Event::Peer { token, address });
@@ -233,7 +291,10 @@ impl<P: Probe> Uring<P> {
     fn ask_peer_name(&mut self, token: Token, len: u32) {
         // SAFETY: all zeros is a valid sockaddr_storage: no family, no bytes.
         let storage = unsafe { std::mem::zeroed() };
-        let name = self.peers.entry(token.index).or_insert_with(|| Box::new(PeerName { storage, len }));
+        let name = self
+            .peers
+            .entry(token.index)
+            .or_insert_with(|| Box::new(PeerName { storage, len }));
         name.len = len;
         let entry = op::peer_name(self.slots.target(token), &raw mut name.storage, len);
         // SAFETY: the address is boxed and stays in `peers` until the completion was taken.
@@ -241,7 +302,9 @@ impl<P: Probe> Uring<P> {
     }
 
     fn peer_name(&mut self, token: Token, completion: Completion) -> Outcome {
-        let Some(name) = self.peers.remove(&token.index) else { return Outcome::Nothing };
+        let Some(name) = self.peers.remove(&token.index) else {
+            return Outcome::Nothing;
+        };
         match completion.outcome() {
             Ok(count) => {
                 let address = Address::from_raw(&name.storage, count as u32);
@@ -253,7 +316,10 @@ impl<P: Probe> Uring<P> {
                     self.ask_peer_name(token, len);
                     return Outcome::Nothing;
                 }
-                Outcome::Event(Event::Peer { token, address: None })
+                Outcome::Event(Event::Peer {
+                    token,
+                    address: None,
+                })
             }
         }
     }
@@ -267,7 +333,10 @@ impl<P: Probe> Uring<P> {
             self.return_lend();
             return None;
         }
-        let len = self.probe.shorten(lend.rest.len()).clamp(1, lend.rest.len());
+        let len = self
+            .probe
+            .shorten(lend.rest.len())
+            .clamp(1, lend.rest.len());
         let range = lend.rest.start..lend.rest.start + len;
         lend.rest.start += len;
         Some((token, lend.buffer, range))

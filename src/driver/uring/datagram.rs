@@ -34,7 +34,12 @@ impl Datagrams {
         let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         template.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
         let buffers = Buffers::register(ring, DATAGRAMS, BUFFERS, BUFFER_BYTES)?;
-        Ok(Self { buffers, template, lend: None, sends: Vec::new() })
+        Ok(Self {
+            buffers,
+            template,
+            lend: None,
+            sends: Vec::new(),
+        })
     }
 
     pub(super) fn lend(&mut self, buffer: u16, range: Range<usize>) -> &mut [u8] {
@@ -68,20 +73,26 @@ impl<P: Probe> Uring<P> {
 
     pub(super) fn arm_datagrams(&mut self, token: Token) {
         let target = self.slots.target(token);
-        let Some(datagrams) = self.datagrams.as_ref() else { return };
+        let Some(datagrams) = self.datagrams.as_ref() else {
+            return;
+        };
         let entry = op::recvmsg_multishot(target, &raw const *datagrams.template, DATAGRAMS);
         // SAFETY: the template is boxed and lives in `datagrams`, which is dropped after the ring.
         unsafe { self.submit(token, op::DATAGRAM, entry) };
     }
 
     pub(super) fn received_datagram(&mut self, socket: Token, completion: Completion) -> Outcome {
-        let Some(datagrams) = self.datagrams.as_mut() else { return Outcome::Nothing };
+        let Some(datagrams) = self.datagrams.as_mut() else {
+            return Outcome::Nothing;
+        };
         datagrams.return_lend();
         if let Some(buffer) = completion.buffer() {
             datagrams.buffers.taken();
             datagrams.lend = Some(buffer);
         }
-        let Some(slot) = self.slots.known(socket) else { return Outcome::Nothing };
+        let Some(slot) = self.slots.known(socket) else {
+            return Outcome::Nothing;
+        };
         if !completion.more() {
             slot.in_flight -= 1;
             slot.flags.clear(Flags::ARMED);
@@ -98,24 +109,40 @@ impl<P: Probe> Uring<P> {
         }
         match (completion.outcome(), completion.buffer()) {
             (Ok(count), Some(buffer)) => self.parse_datagram(socket, buffer, count),
-            (Err(error), _) if !matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) => {
-                Outcome::Event(Event::Failed { token: socket, op: Op::Receive, error })
+            (Err(error), _)
+                if !matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) =>
+            {
+                Outcome::Event(Event::Failed {
+                    token: socket,
+                    op: Op::Receive,
+                    error,
+                })
             }
             _ => Outcome::Nothing,
         }
     }
 
     fn parse_datagram(&mut self, socket: Token, buffer: u16, count: usize) -> Outcome {
-        let Some(datagrams) = self.datagrams.as_mut() else { return Outcome::Nothing };
+        let Some(datagrams) = self.datagrams.as_mut() else {
+            return Outcome::Nothing;
+        };
         let bytes = datagrams.buffers.lend(buffer, 0..count);
         let start = bytes.as_ptr();
-        let Ok(parsed) = RecvMsgOut::parse(bytes, &datagrams.template) else { return Outcome::Nothing };
+        let Ok(parsed) = RecvMsgOut::parse(bytes, &datagrams.template) else {
+            return Outcome::Nothing;
+        };
         let payload = parsed.payload_data();
         let offset = payload.as_ptr() as usize - start as usize;
         let range = offset..offset + payload.len();
         let truncated = parsed.is_payload_truncated();
         let from = address_of(parsed.name_data(), parsed.incoming_name_len());
-        Outcome::Datagram { socket, from, truncated, buffer, range }
+        Outcome::Datagram {
+            socket,
+            from,
+            truncated,
+            buffer,
+            range,
+        }
     }
 
     pub(super) fn send_datagram(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
@@ -130,25 +157,43 @@ impl<P: Probe> Uring<P> {
         };
         let mut sending = Sending::to(buf, Some(address));
         let entry = sending.entry(&mut self.probe, target);
-        let index = datagrams.sends.iter().position(Option::is_none).unwrap_or_else(|| {
-            datagrams.sends.push(None);
-            datagrams.sends.len() - 1
-        });
+        let index = datagrams
+            .sends
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or_else(|| {
+                datagrams.sends.push(None);
+                datagrams.sends.len() - 1
+            });
         datagrams.sends[index] = Some((socket, sending));
         if let Some(slot) = self.slots.open(socket) {
             slot.in_flight += 1;
         }
         self.in_flight += 1;
-        let entry = op::tag(entry, op::SEND_TO, Token { index: index as u32, generation: 0 });
+        let entry = op::tag(
+            entry,
+            op::SEND_TO,
+            Token {
+                index: index as u32,
+                generation: 0,
+            },
+        );
         // SAFETY: buffer, header and address are boxed and stay in `sends` until the completion was taken.
         unsafe { self.ring.push(&mut self.probe, &entry) };
         Submit::InFlight
     }
 
     pub(super) fn sent_datagram(&mut self, name: Token, completion: Completion) -> Outcome {
-        let place = self.datagrams.as_mut().and_then(|datagrams| datagrams.sends.get_mut(name.index as usize));
-        let Some((socket, sending)) = place.and_then(Option::take) else { return Outcome::Nothing };
-        let Some(slot) = self.slots.known(socket) else { return Outcome::Nothing };
+        let place = self
+            .datagrams
+            .as_mut()
+            .and_then(|datagrams| datagrams.sends.get_mut(name.index as usize));
+        let Some((socket, sending)) = place.and_then(Option::take) else {
+            return Outcome::Nothing;
+        };
+        let Some(slot) = self.slots.known(socket) else {
+            return Outcome::Nothing;
+        };
         slot.in_flight -= 1;
         if slot.state == State::Draining {
             if slot.in_flight == 0 {
@@ -157,7 +202,11 @@ impl<P: Probe> Uring<P> {
             return Outcome::Nothing;
         }
         let result = completion.outcome().map(drop);
-        Outcome::Event(Event::Sent { token: socket, buf: sending.buf, result })
+        Outcome::Event(Event::Sent {
+            token: socket,
+            buf: sending.buf,
+            result,
+        })
     }
 }
 
@@ -168,5 +217,6 @@ fn address_of(name: &[u8], len: u32) -> Address {
     let count = name.len().min(size_of::<libc::sockaddr_storage>());
     // SAFETY: `count` bytes fit into both, and they do not overlap; any bytes are valid in a sockaddr_storage.
     unsafe { std::ptr::copy_nonoverlapping(name.as_ptr(), (&raw mut storage).cast::<u8>(), count) };
-    Address::from_raw(&storage, len.min(count as u32)).unwrap_or(Address::Unix(sys::UnixName::Unnamed))
+    Address::from_raw(&storage, len.min(count as u32))
+        .unwrap_or(Address::Unix(sys::UnixName::Unnamed))
 }

@@ -106,7 +106,10 @@ impl<P: Probe> Uring<P> {
         }
         self.in_flight += 1;
         // SAFETY: passed on to the caller.
-        unsafe { self.ring.push(&mut self.probe, &op::tag(entry, operation, token)) };
+        unsafe {
+            self.ring
+                .push(&mut self.probe, &op::tag(entry, operation, token))
+        };
     }
 
     /// Receives on a connection again before the next wait, if it is still wanted then.
@@ -132,10 +135,13 @@ impl<P: Probe> Uring<P> {
 
     fn arm_receive(&mut self, token: Token) {
         let target = self.slots.target(token);
-        let Some(slot) = self.slots.open(token) else { return };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
         slot.flags.clear(Flags::QUEUED);
         let flags = slot.flags;
-        let wanted = flags.has(Flags::READING) && !flags.has(Flags::ENDED) && !flags.has(Flags::ARMED);
+        let wanted =
+            flags.has(Flags::READING) && !flags.has(Flags::ENDED) && !flags.has(Flags::ARMED);
         if !wanted || slot.state != State::Open {
             return;
         }
@@ -154,8 +160,20 @@ impl<P: Probe> Uring<P> {
     }
 
     fn arm_waker(&mut self) {
-        let entry = op::read(self.wake.as_raw_fd(), self.wake_count.as_mut_ptr(), 8, u64::MAX);
-        let entry = op::tag(entry, op::WAKE, Token { index: 0, generation: 0 });
+        let entry = op::read(
+            self.wake.as_raw_fd(),
+            self.wake_count.as_mut_ptr(),
+            8,
+            u64::MAX,
+        );
+        let entry = op::tag(
+            entry,
+            op::WAKE,
+            Token {
+                index: 0,
+                generation: 0,
+            },
+        );
         self.in_flight += 1;
         // SAFETY: `wake_count` is boxed and dropped only after the ring.
         unsafe { self.ring.push(&mut self.probe, &entry) };
@@ -163,7 +181,9 @@ impl<P: Probe> Uring<P> {
 
     /// Begins to close a socket on which nothing is in flight.
     fn close_now(&mut self, token: Token) {
-        let Some(slot) = self.slots.known(token) else { return };
+        let Some(slot) = self.slots.known(token) else {
+            return;
+        };
         slot.state = State::Closing;
         if let Some(fd) = slot.fd.take() {
             let _ = sys::close(&mut self.probe, fd);
@@ -182,7 +202,9 @@ impl<P: Probe> Driver for Uring<P> {
     fn open(config: &Config, mut probe: P) -> io::Result<Self> {
         let ring = Ring::open(&mut probe, config.ring_entries, config.ring_completions)?;
         // Sparse: the kernel fills the table as it accepts. It may be as long as RLIMIT_NOFILE, for each ring anew.
-        ring.io.submitter().register_files_sparse(config.connections_max)?;
+        ring.io
+            .submitter()
+            .register_files_sparse(config.connections_max)?;
         let buffers = Buffers::register(&ring, STREAMS, config.ring_buffers, BUFFER_BYTES)?;
         let wake = Arc::new(sys::eventfd(&mut probe)?);
         // The ring waits for it, and a non-blocking file would answer EAGAIN instead.
@@ -222,13 +244,21 @@ impl<P: Probe> Driver for Uring<P> {
         let fd = sys::socket(&mut self.probe, to.family(), Kind::Stream, Mode::Blocking)?;
         if let Some(from) = from {
             if !from.is_unix() {
-                sys::setsockopt(&mut self.probe, fd.as_fd(), &SocketOption::BindAddressNoPort(true))?;
+                sys::setsockopt(
+                    &mut self.probe,
+                    fd.as_fd(),
+                    &SocketOption::BindAddressNoPort(true),
+                )?;
             }
             sys::bind(&mut self.probe, fd.as_fd(), from)?;
         }
         let address = Box::new(to.to_sockaddr()?);
         let token = self.slots.occupy_plain(fd, State::Connecting);
-        let entry = op::connect(self.slots.target(token), address.as_ptr().cast(), address.len());
+        let entry = op::connect(
+            self.slots.target(token),
+            address.as_ptr().cast(),
+            address.len(),
+        );
         self.connecting.insert(token.index, address);
         // SAFETY: the address is boxed and stays in `connecting` until the completion was taken.
         unsafe { self.submit(token, op::CONNECT, entry) };
@@ -247,7 +277,10 @@ impl<P: Probe> Driver for Uring<P> {
         let Some(slot) = self.slots.open(token) else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };
-        assert!(slot.send.is_none(), "at most one send is in flight per connection");
+        assert!(
+            slot.send.is_none(),
+            "at most one send is in flight per connection"
+        );
         let mut sending = Sending::new(buf);
         let entry = sending.entry(&mut self.probe, target);
         slot.send = Some(sending);
@@ -257,7 +290,10 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn unsent(&self, token: Token) -> usize {
-        self.slots.peek(token).and_then(|slot| slot.send.as_ref()).map_or(0, |sending| sending.buf.remaining())
+        self.slots
+            .peek(token)
+            .and_then(|slot| slot.send.as_ref())
+            .map_or(0, |sending| sending.buf.remaining())
     }
 
     fn read_file(&mut self, token: Token, file: FileSlice, buf: Vec<u8>) {
@@ -273,11 +309,17 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn pause_recv(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else { return };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
         slot.flags.clear(Flags::READING);
         if slot.flags.has(Flags::ARMED) && !slot.flags.has(Flags::CANCELLING) {
             slot.flags.set(Flags::CANCELLING);
-            let operation = if slot.flags.has(Flags::DATAGRAM) { op::DATAGRAM } else { op::RECEIVE };
+            let operation = if slot.flags.has(Flags::DATAGRAM) {
+                op::DATAGRAM
+            } else {
+                op::RECEIVE
+            };
             let entry = op::quiet(op::cancel(token.pack(operation)));
             // SAFETY: the entry points to nothing.
             unsafe { self.ring.push(&mut self.probe, &entry) };
@@ -285,7 +327,9 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn resume_recv(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else { return };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
         slot.flags.set(Flags::READING);
         self.receive_again(token);
     }
@@ -308,13 +352,18 @@ impl<P: Probe> Driver for Uring<P> {
 
     fn close(&mut self, token: Token) {
         let target = self.slots.target(token);
-        let Some(slot) = self.slots.open(token) else { return };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
         slot.state = State::Draining;
         if slot.in_flight == 0 {
             self.close_now(token);
             return;
         }
-        for entry in [op::shutdown(target, libc::SHUT_RDWR), op::cancel_all(target)] {
+        for entry in [
+            op::shutdown(target, libc::SHUT_RDWR),
+            op::cancel_all(target),
+        ] {
             // SAFETY: the entries point to nothing.
             unsafe { self.ring.push(&mut self.probe, &op::quiet(entry)) };
         }
@@ -328,14 +377,20 @@ impl<P: Probe> Driver for Uring<P> {
         self.return_lend();
         self.arm_receives();
         self.arm_accepts();
-        let timeout =
-            if self.queued.is_empty() { self.until_retry(timeout) } else { Some(Duration::ZERO) };
+        let timeout = if self.queued.is_empty() {
+            self.until_retry(timeout)
+        } else {
+            Some(Duration::ZERO)
+        };
         self.ring.submit_and_wait(&mut self.probe, timeout)
     }
 
     fn next_event(&mut self) -> Option<Event<'_>> {
         if let Some((token, buffer, range)) = self.next_of_lend() {
-            return Some(Event::Received { token, bytes: self.buffers.lend(buffer, range) });
+            return Some(Event::Received {
+                token,
+                bytes: self.buffers.lend(buffer, range),
+            });
         }
         loop {
             if let Some(event) = self.queued.pop_front() {
@@ -350,11 +405,25 @@ impl<P: Probe> Driver for Uring<P> {
                 complete::Outcome::Event(event) => self.queued.push_back(event),
                 complete::Outcome::Received => {
                     let (token, buffer, range) = self.next_of_lend()?;
-                    return Some(Event::Received { token, bytes: self.buffers.lend(buffer, range) });
+                    return Some(Event::Received {
+                        token,
+                        bytes: self.buffers.lend(buffer, range),
+                    });
                 }
-                complete::Outcome::Datagram { socket, from, truncated, buffer, range } => {
+                complete::Outcome::Datagram {
+                    socket,
+                    from,
+                    truncated,
+                    buffer,
+                    range,
+                } => {
                     let bytes = self.datagrams.as_mut()?.lend(buffer, range);
-                    return Some(Event::Datagram { socket, from, bytes, truncated });
+                    return Some(Event::Datagram {
+                        socket,
+                        from,
+                        bytes,
+                        truncated,
+                    });
                 }
             }
         }

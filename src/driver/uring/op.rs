@@ -70,17 +70,23 @@ macro_rules! on {
 /// accept(2) into the ring's table, once.
 pub(super) fn accept(listener: RawFd) -> squeue::Entry {
     let anywhere = Some(DestinationSlot::auto_target());
-    opcode::Accept::new(Fd(listener), std::ptr::null_mut(), std::ptr::null_mut()).file_index(anywhere).build()
+    opcode::Accept::new(Fd(listener), std::ptr::null_mut(), std::ptr::null_mut())
+        .file_index(anywhere)
+        .build()
 }
 
 /// accept(2) into the ring's table, again and again (5.19+).
 pub(super) fn accept_multishot(listener: RawFd) -> squeue::Entry {
-    opcode::AcceptMulti::new(Fd(listener)).allocate_file_index(true).build()
+    opcode::AcceptMulti::new(Fd(listener))
+        .allocate_file_index(true)
+        .build()
 }
 
 /// recv(2) into a buffer of the group, once.
 pub(super) fn recv(target: Target, group: u16) -> squeue::Entry {
-    let entry = on!(target, |fd| opcode::Recv::new(fd, std::ptr::null_mut(), 0).buf_group(group).build());
+    let entry = on!(target, |fd| opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+        .buf_group(group)
+        .build());
     entry.flags(squeue::Flags::BUFFER_SELECT)
 }
 
@@ -93,22 +99,35 @@ pub(super) fn recv_multishot(target: Target, group: u16) -> squeue::Entry {
 /// raising SIGPIPE.
 pub(super) fn send(target: Target, bytes: *const u8, len: u32) -> squeue::Entry {
     let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
-    on!(target, |fd| opcode::Send::new(fd, bytes, len).flags(flags).build())
+    on!(target, |fd| opcode::Send::new(fd, bytes, len)
+        .flags(flags)
+        .build())
 }
 
 /// sendmsg(2) of several parts.
 pub(super) fn sendmsg(target: Target, message: *const libc::msghdr) -> squeue::Entry {
     let flags = (libc::MSG_WAITALL | libc::MSG_NOSIGNAL) as u32;
-    on!(target, |fd| opcode::SendMsg::new(fd, message).flags(flags).build())
+    on!(target, |fd| opcode::SendMsg::new(fd, message)
+        .flags(flags)
+        .build())
 }
 
 /// recvmsg(2) of datagrams, again and again (6.0+).
-pub(super) fn recvmsg_multishot(target: Target, message: *const libc::msghdr, group: u16) -> squeue::Entry {
-    on!(target, |fd| opcode::RecvMsgMulti::new(fd, message, group).build())
+pub(super) fn recvmsg_multishot(
+    target: Target,
+    message: *const libc::msghdr,
+    group: u16,
+) -> squeue::Entry {
+    on!(target, |fd| opcode::RecvMsgMulti::new(fd, message, group)
+        .build())
 }
 
 /// connect(2).
-pub(super) fn connect(target: Target, address: *const libc::sockaddr, len: libc::socklen_t) -> squeue::Entry {
+pub(super) fn connect(
+    target: Target,
+    address: *const libc::sockaddr,
+    len: libc::socklen_t,
+) -> squeue::Entry {
     on!(target, |fd| opcode::Connect::new(fd, address, len).build())
 }
 
@@ -144,13 +163,21 @@ pub(super) fn cancel_everything() -> squeue::Entry {
 }
 
 /// getsockopt(2) SO_PEERNAME on a direct descriptor (6.7+). getpeername(2) would need a descriptor of the process.
-pub(super) fn peer_name(target: Target, address: *mut libc::sockaddr_storage, len: u32) -> squeue::Entry {
+pub(super) fn peer_name(
+    target: Target,
+    address: *mut libc::sockaddr_storage,
+    len: u32,
+) -> squeue::Entry {
     const SOCKET_URING_OP_GETSOCKOPT: u32 = 2;
     let mut command = [0; 16];
     // The option's value lives where the command's bytes begin (`optval` in `struct io_uring_sqe`).
     command[..8].copy_from_slice(&(address as u64).to_ne_bytes());
-    let mut entry =
-        on!(target, |fd| opcode::UringCmd16::new(fd, SOCKET_URING_OP_GETSOCKOPT).cmd(command).build());
+    let mut entry = on!(target, |fd| opcode::UringCmd16::new(
+        fd,
+        SOCKET_URING_OP_GETSOCKOPT
+    )
+    .cmd(command)
+    .build());
     write_option(&mut entry, libc::SOL_SOCKET, libc::SO_PEERNAME, len);
     entry
 }
@@ -175,5 +202,11 @@ pub(super) fn tag(entry: squeue::Entry, operation: u8, token: Token) -> squeue::
 
 /// Makes an operation answer only if it fails (5.17+).
 pub(super) fn quiet(entry: squeue::Entry) -> squeue::Entry {
-    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(Token { index: 0, generation: 0 }.pack(NOBODY))
+    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(
+        Token {
+            index: 0,
+            generation: 0,
+        }
+        .pack(NOBODY),
+    )
 }

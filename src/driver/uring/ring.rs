@@ -51,7 +51,11 @@ impl Ring {
     /// - `SINGLE_ISSUER` (6.0+): one thread submits, so the kernel needs no lock;
     /// - `SUBMIT_ALL` (5.18+): a refused entry does not hold back those behind it;
     /// - `TASKRUN_FLAG` (5.19+): says when an enter that need not wait has completions to work off.
-    pub(super) fn open<P: Probe>(probe: &mut P, entries: u32, completions: u32) -> io::Result<Self> {
+    pub(super) fn open<P: Probe>(
+        probe: &mut P,
+        entries: u32,
+        completions: u32,
+    ) -> io::Result<Self> {
         let call = Call::IoUringSetup { entries, flags: 0 };
         let result = IoUring::builder()
             .setup_defer_taskrun()
@@ -62,7 +66,10 @@ impl Ring {
             .dontfork()
             .build(entries);
         probe.after(&call, result.as_ref().map(|_| 0));
-        Ok(Self { io: result?, completions: VecDeque::with_capacity(completions as usize) })
+        Ok(Self {
+            io: result?,
+            completions: VecDeque::with_capacity(completions as usize),
+        })
     }
 
     /// Adds one submission. When the queue is full, what is in it is submitted first.
@@ -72,7 +79,13 @@ impl Ring {
     pub(super) unsafe fn push<P: Probe>(&mut self, probe: &mut P, entry: &squeue::Entry) {
         if P::ACTIVE {
             let user_data = entry.get_user_data();
-            probe.submitted(&Call::Ring { name: super::op::name(user_data), fd: user_data as u32 as i32 }, user_data);
+            probe.submitted(
+                &Call::Ring {
+                    name: super::op::name(user_data),
+                    fd: user_data as u32 as i32,
+                },
+                user_data,
+            );
         }
         loop {
             // SAFETY: the caller keeps the memory alive, as this function asks.
@@ -87,7 +100,11 @@ impl Ring {
     }
 
     /// Submits everything and waits for one completion, at most `timeout`. One system call, unless completions overflow.
-    pub(super) fn submit_and_wait<P: Probe>(&mut self, probe: &mut P, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn submit_and_wait<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         self.collect();
         let want = usize::from(self.completions.is_empty() && timeout != Some(Duration::ZERO));
         match self.enter(probe, want, timeout) {
@@ -108,10 +125,20 @@ impl Ring {
 
     /// io_uring_enter(2). With DEFER_TASKRUN completions appear only inside this call. Ends early, without an error, at
     /// the timeout and at a signal.
-    fn enter<P: Probe>(&mut self, probe: &mut P, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+    fn enter<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        want: usize,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
         let fd = self.io.as_raw_fd();
         let to_submit = self.io.submission().len() as u32;
-        let call = Call::IoUringEnter { fd, to_submit, min_complete: want as u32, flags: 0 };
+        let call = Call::IoUringEnter {
+            fd,
+            to_submit,
+            min_complete: want as u32,
+            flags: 0,
+        };
         let limit = Timespec::from(timeout.unwrap_or(Duration::ZERO));
         let mut arguments = SubmitArgs::new();
         if want > 0 && timeout.is_some() {
@@ -141,7 +168,11 @@ impl Ring {
     pub(super) fn next<P: Probe>(&mut self, probe: &mut P) -> Option<Completion> {
         let completion = self.completions.pop_front()?;
         if P::ACTIVE {
-            let Completion { user_data, result, flags } = completion;
+            let Completion {
+                user_data,
+                result,
+                flags,
+            } = completion;
             probe.completed(super::op::name(user_data), user_data, result, flags);
         }
         Some(completion)

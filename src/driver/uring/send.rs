@@ -27,10 +27,18 @@ impl Sending {
 
     /// A datagram to `address`.
     pub(super) fn to(buf: SendBuf, address: Option<socket2::SockAddr>) -> Box<Self> {
-        let empty = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let empty = libc::iovec {
+            iov_base: ptr::null_mut(),
+            iov_len: 0,
+        };
         // SAFETY: all zeros is a valid msghdr: null pointers with zero lengths.
         let message = unsafe { std::mem::zeroed() };
-        Box::new(Self { buf, parts: [empty; PARTS_MAX], message, address })
+        Box::new(Self {
+            buf,
+            parts: [empty; PARTS_MAX],
+            message,
+            address,
+        })
     }
 
     /// The submission that sends what remains. It points into this value and into the buffer's parts.
@@ -43,7 +51,10 @@ impl Sending {
         }
         let mut count = 0;
         for (part, piece) in self.parts.iter_mut().zip(self.buf.pieces()) {
-            *part = libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() };
+            *part = libc::iovec {
+                iov_base: piece.as_ptr().cast_mut().cast(),
+                iov_len: piece.len(),
+            };
             count += 1;
         }
         self.message.msg_iov = self.parts.as_mut_ptr();

@@ -72,7 +72,10 @@ pub(super) struct Slot {
     pub(super) flags: Flags,
 }
 
-const _: () = assert!(size_of::<Slot>() <= 24, "the record of an idle socket stays small");
+const _: () = assert!(
+    size_of::<Slot>() <= 24,
+    "the record of an idle socket stays small"
+);
 
 /// All sockets of a ring by index.
 pub(super) struct Slots {
@@ -87,7 +90,13 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new(table: u32) -> Self {
-        Self { slab: Slab::default(), table, free_plain: Vec::new(), fresh_plain: table, direct_live: 0 }
+        Self {
+            slab: Slab::default(),
+            table,
+            free_plain: Vec::new(),
+            fresh_plain: table,
+            direct_live: 0,
+        }
     }
 
     /// Takes the slot of a direct descriptor that the kernel has just filled.
@@ -109,11 +118,22 @@ impl Slots {
         self.slab.reach(index);
         let mut generation = 0;
         if let Some(slot) = self.slab.at_mut(index) {
-            debug_assert_eq!(slot.state, State::Vacant, "an index is not used again before its Closed was taken");
+            debug_assert_eq!(
+                slot.state,
+                State::Vacant,
+                "an index is not used again before its Closed was taken"
+            );
             generation = slot.generation;
             let mut flags = Flags::default();
             flags.set(Flags::READING);
-            *slot = Slot { generation, fd, send: None, in_flight: 0, state, flags };
+            *slot = Slot {
+                generation,
+                fd,
+                send: None,
+                in_flight: 0,
+                state,
+                flags,
+            };
         }
         Token { index, generation }
     }
@@ -127,12 +147,15 @@ impl Slots {
 
     /// The slot of a socket that the reactor may use.
     pub(super) fn open(&mut self, token: Token) -> Option<&mut Slot> {
-        self.known(token).filter(|slot| matches!(slot.state, State::Open | State::Connecting))
+        self.known(token)
+            .filter(|slot| matches!(slot.state, State::Open | State::Connecting))
     }
 
     /// As [`open`](Self::open), to look only.
     pub(super) fn peek(&self, token: Token) -> Option<&Slot> {
-        self.slab.at(token.index).filter(|slot| slot.generation == token.generation && slot.state != State::Vacant)
+        self.slab
+            .at(token.index)
+            .filter(|slot| slot.generation == token.generation && slot.state != State::Vacant)
     }
 
     /// The ring's name for a socket.
@@ -147,7 +170,10 @@ impl Slots {
     pub(super) fn free(&mut self, token: Token) {
         if let Some(slot) = self.known(token) {
             let generation = Token::next_generation(slot.generation);
-            *slot = Slot { generation, ..Slot::default() };
+            *slot = Slot {
+                generation,
+                ..Slot::default()
+            };
             if token.index >= self.table {
                 self.free_plain.push(token.index);
             } else {

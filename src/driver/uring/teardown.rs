@@ -27,7 +27,10 @@ impl<P: Probe> Uring<P> {
             if left.is_zero() {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("{} ring operations did not finish; their buffers are leaked", self.in_flight),
+                    format!(
+                        "{} ring operations did not finish; their buffers are leaked",
+                        self.in_flight
+                    ),
                 ));
             }
             self.ring.submit_and_wait(&mut self.probe, Some(left))?;

@@ -5,8 +5,8 @@ use crate::buf::Input;
 use crate::conn::Io;
 use crate::conn::exchange::Exchange;
 use crate::http::{CONTINUE_REPLY, Event, Framing, Head, ReplyTo, Status};
-use crate::server::reply::Answer;
-use crate::server::{Body, Handler, Replied, Reply, Request};
+use crate::server::reply::{Answer, Desk, encode_response};
+use crate::server::{Body, Handler, Replied, Reply, Request, Response};
 
 impl<H: Handler> Web<H> {
     /// Answers every complete request in `input`. True when the connection became a WebSocket; the frames follow.
@@ -55,15 +55,26 @@ impl<H: Handler> Web<H> {
             return self.answer(Request::new(head, &mut []), exchange, application, io);
         }
         let plan = guarded(|| self.handler.head(&head, application));
-        let declared = if let Framing::Length(bytes) = head.framing { Some(bytes) } else { None };
+        let declared = if let Framing::Length(bytes) = head.framing {
+            Some(bytes)
+        } else {
+            None
+        };
         match plan {
             None => exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io),
-            Some(Body::Refuse(status)) => exchange.refuse_with(status, "The body is not wanted.", io),
-            Some(Body::Collect) if declared.is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) => {
+            Some(Body::Refuse(status)) => {
+                exchange.refuse_with(status, "The body is not wanted.", io)
+            }
+            Some(Body::Collect)
+                if declared
+                    .is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) =>
+            {
                 exchange.refuse_with(Status::CONTENT_TOO_LARGE, "The body is too large.", io);
             }
             Some(Body::Collect) if declared.is_some_and(|bytes| input.len() as u64 >= bytes) => {
-                let Some(Event::Body(body)) = exchange.next(input, io) else { return false };
+                let Some(Event::Body(body)) = exchange.next(input, io) else {
+                    return false;
+                };
                 let _ = exchange.next(input, io);
                 return self.answer(Request::new(head, body), exchange, application, io);
             }
@@ -73,7 +84,13 @@ impl<H: Handler> Web<H> {
     }
 
     /// A piece of a body that did not come in one lend with its head.
-    fn body(&mut self, piece: &mut [u8], exchange: &mut Exchange, application: &mut H::Connection, io: &mut Io<'_>) {
+    fn body(
+        &mut self,
+        piece: &mut [u8],
+        exchange: &mut Exchange,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
         exchange.body_came(piece.len());
         if exchange.streams {
             if guarded(|| self.handler.body(piece, application)).is_none() {
@@ -82,7 +99,11 @@ impl<H: Handler> Web<H> {
             return;
         }
         if !io.has_room(piece.len()) {
-            exchange.refuse_with(Status::SERVICE_UNAVAILABLE, "The server's memory limit is reached.", io);
+            exchange.refuse_with(
+                Status::SERVICE_UNAVAILABLE,
+                "The server's memory limit is reached.",
+                io,
+            );
             return;
         }
         let limit = io.shared.limits.collected_body_bytes_max;
@@ -96,7 +117,12 @@ impl<H: Handler> Web<H> {
     }
 
     /// The body is complete: the stored head is read once more, for this one dispatch.
-    fn end(&mut self, exchange: &mut Exchange, application: &mut H::Connection, io: &mut Io<'_>) -> bool {
+    fn end(
+        &mut self,
+        exchange: &mut Exchange,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) -> bool {
         let mut message = io.take_message();
         let (head, body) = message.split_at_mut(exchange.head_bytes as usize);
         let upgraded = match Head::parse(head) {
@@ -122,16 +148,25 @@ impl<H: Handler> Web<H> {
     ) -> bool {
         self.requests += 1;
         let to = exchange.to;
+        let desk = Desk {
+            post: &self.post,
+            token: io.token,
+            number: exchange.number,
+        };
         let (out, date) = io.out_and_date();
         let before = out.len();
-        let reply = Reply::new(out, date, to);
+        let reply = Reply::new(out, date, to, desk);
         match guarded(|| self.handler.request(request, reply, application)) {
             Some(Replied(Answer::Encoded { keep_alive })) => exchange.replied(keep_alive, io),
             Some(Replied(Answer::WebSocket)) => return true,
+            Some(Replied(Answer::Deferred(cancelled))) => exchange.wait_for_reply(cancelled, io),
             None => {
                 // Nothing of a reply that was begun may leave.
                 io.out().truncate(before);
-                exchange.to = ReplyTo { keep_alive: false, ..to };
+                exchange.to = ReplyTo {
+                    keep_alive: false,
+                    ..to
+                };
                 exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
             }
         }
@@ -139,10 +174,33 @@ impl<H: Handler> Web<H> {
     }
 }
 
+impl<H: Handler> Web<H> {
+    /// Encodes a reply that came from another thread.
+    pub(super) fn answer_later(response: &Response, exchange: &mut Exchange, io: &mut Io<'_>) {
+        let to = ReplyTo {
+            keep_alive: exchange.to.keep_alive && !io.shared.stopping,
+            ..exchange.to
+        };
+        let (out, date) = io.out_and_date();
+        let keep_alive = encode_response(response, out, date, &to);
+        exchange.reply_came(keep_alive, io);
+    }
+}
+
 /// Keeps a head until its body has come, and tells a peer that waits for it to go on.
-fn store_head(head: &Head<'_>, streams: bool, exchange: &mut Exchange, nothing_follows: bool, io: &mut Io<'_>) {
+fn store_head(
+    head: &Head<'_>,
+    streams: bool,
+    exchange: &mut Exchange,
+    nothing_follows: bool,
+    io: &mut Io<'_>,
+) {
     if !io.has_room(head.raw.len()) {
-        exchange.refuse_with(Status::SERVICE_UNAVAILABLE, "The server's memory limit is reached.", io);
+        exchange.refuse_with(
+            Status::SERVICE_UNAVAILABLE,
+            "The server's memory limit is reached.",
+            io,
+        );
         return;
     }
     let message = io.message();

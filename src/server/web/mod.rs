@@ -15,10 +15,12 @@ mod websocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Handler;
+use super::ticket::Deferred;
 use crate::buf::Input;
 use crate::conn::exchange::Exchange;
 use crate::conn::websocket::WebSocket;
-use crate::conn::{Ending, Io, Service};
+use crate::conn::{Io, Service};
+use crate::reactor::Post;
 use crate::ws::CloseCode;
 
 /// What a connection speaks.
@@ -40,6 +42,8 @@ const _: () = assert!(size_of::<State<()>>() <= 128 - 24 - 4 - 24 - 8);
 /// HTTP and WebSocket for one reactor.
 pub(crate) struct Web<H> {
     handler: H,
+    /// The address that deferred replies come back to.
+    post: Post<Deferred>,
     /// How many requests were answered.
     pub(crate) requests: u64,
     /// How many WebSocket messages came.
@@ -47,8 +51,13 @@ pub(crate) struct Web<H> {
 }
 
 impl<H: Handler> Web<H> {
-    pub(crate) fn new(handler: H) -> Self {
-        Self { handler, requests: 0, messages: 0 }
+    pub(crate) fn new(handler: H, post: Post<Deferred>) -> Self {
+        Self {
+            handler,
+            post,
+            requests: 0,
+            messages: 0,
+        }
     }
 }
 
@@ -60,17 +69,22 @@ fn guarded<R>(call: impl FnOnce() -> R) -> Option<R> {
 
 impl<H: Handler> Service for Web<H> {
     type State = State<H::Connection>;
-    type Mail = std::convert::Infallible;
+    type Mail = Deferred;
 
     fn accepted(&mut self, _listener: u32, io: &mut Io<'_>) -> Self::State {
-        State { protocol: Protocol::Http(Exchange::new(io)), application: H::Connection::default() }
+        State {
+            protocol: Protocol::Http(Exchange::new(io)),
+            application: H::Connection::default(),
+        }
     }
 
     #[inline]
     fn received(&mut self, state: &mut Self::State, input: &mut Input<'_>, io: &mut Io<'_>) {
         loop {
             let upgraded = match &mut state.protocol {
-                Protocol::Http(exchange) => self.read_requests(exchange, &mut state.application, input, io),
+                Protocol::Http(exchange) => {
+                    self.read_requests(exchange, &mut state.application, input, io)
+                }
                 Protocol::WebSocket(websocket) => {
                     self.read_messages(websocket, &mut state.application, input, io);
                     return;
@@ -107,18 +121,27 @@ impl<H: Handler> Service for Web<H> {
         }
     }
 
-    fn mail(&mut self, _state: &mut Self::State, mail: Self::Mail, _io: &mut Io<'_>) {
-        match mail {}
+    fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>) {
+        if let Protocol::Http(exchange) = &mut state.protocol
+            && exchange.waits_for(mail.number)
+        {
+            Self::answer_later(&mail.response, exchange, io);
+        }
     }
 
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
             Protocol::Http(exchange) => exchange.stopping(io),
-            Protocol::WebSocket(websocket) => websocket.close(CloseCode::GOING_AWAY, "the server stops", io),
+            Protocol::WebSocket(websocket) => {
+                websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
+            }
         }
     }
 
-    fn closed(&mut self, state: Self::State, _ending: Ending) {
+    fn closed(&mut self, state: Self::State) {
+        if let Protocol::Http(exchange) = &state.protocol {
+            exchange.cancel();
+        }
         guarded(|| self.handler.closed(state.application));
     }
 }

@@ -9,7 +9,12 @@ use crate::ws::{CloseCode, Piece};
 
 impl<H: Handler> Web<H> {
     /// The handshake is answered.
-    pub(super) fn open(&mut self, websocket: &mut WebSocket, application: &mut H::Connection, io: &mut Io<'_>) {
+    pub(super) fn open(
+        &mut self,
+        websocket: &mut WebSocket,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
         let mut socket = Socket::new(websocket, io);
         if guarded(|| self.handler.opened(&mut socket, application)).is_none() {
             websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
@@ -29,7 +34,10 @@ impl<H: Handler> Web<H> {
             && let Some(piece) = websocket.next(input, io)
         {
             if piece.first && piece.last {
-                let message = Message { kind: piece.kind, bytes: piece.bytes };
+                let message = Message {
+                    kind: piece.kind,
+                    bytes: piece.bytes,
+                };
                 self.deliver(message, websocket, application, io);
             } else {
                 self.assemble(piece, websocket, application, io);
@@ -47,13 +55,25 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) {
         if !io.has_room(piece.bytes.len()) {
-            websocket.abandon(CloseCode::TRY_LATER, "the server's memory limit is reached", io);
+            websocket.abandon(
+                CloseCode::TRY_LATER,
+                "the server's memory limit is reached",
+                io,
+            );
             return;
         }
         io.message().extend_from_slice(piece.bytes);
         if piece.last {
             let mut bytes = io.take_message();
-            self.deliver(Message { kind: piece.kind, bytes: &mut bytes }, websocket, application, io);
+            self.deliver(
+                Message {
+                    kind: piece.kind,
+                    bytes: &mut bytes,
+                },
+                websocket,
+                application,
+                io,
+            );
             io.recycle_message(bytes);
         }
     }
