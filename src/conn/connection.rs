@@ -132,7 +132,7 @@ impl<T> Connection<T> {
         let stream = &self.stream;
         if stream.life != Life::Open
             || stream.flags.has(Flags::HELD)
-            || stream.outbox_len() + turn.cork.len() > turn.shared.limits.outbox_low_bytes
+            || stream.unsent() + turn.cork.len() > turn.shared.limits.outbox_low_bytes
         {
             return false;
         }

@@ -145,7 +145,7 @@ impl<'a> Io<'a> {
     /// How many bytes wait to be sent, those of this dispatch included.
     #[inline]
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.cork.len() + self.stream.outbox_len()
+        self.cork.len() + self.stream.unsent()
     }
 
     /// Whether so much waits that no more work should be begun. Input that is left unread now is offered again when

@@ -122,6 +122,17 @@ impl Stream {
         self.busy.as_ref().map_or(0, |busy| busy.inbox.len())
     }
 
+    /// Bytes that the peer has not taken: those in flight, as far as is known, and those behind them.
+    #[inline]
+    pub(crate) fn unsent(&self) -> usize {
+        let in_flight = if self.flags.has(Flags::IN_FLIGHT) {
+            self.count as usize
+        } else {
+            0
+        };
+        in_flight + self.outbox_len()
+    }
+
     /// Bytes that wait for the send in flight to end.
     #[inline]
     pub(crate) fn outbox_len(&self) -> usize {

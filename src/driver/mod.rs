@@ -54,6 +54,15 @@ pub(crate) use waker::Waker;
 use crate::buf::SendBuf;
 use crate::sys::{Address, Probe};
 
+/// The driver on epoll(7).
+#[cfg(feature = "epoll")]
+pub(crate) type Epoll<P> = readiness::Readiness<epoll::Epoll, P>;
+/// The driver on the mio crate.
+#[cfg(feature = "mio")]
+pub(crate) type Mio<P> = readiness::Readiness<mio::Mio, P>;
+#[cfg(feature = "io-uring")]
+pub(crate) use uring::Uring;
+
 /// What a driver needs to know when it is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {

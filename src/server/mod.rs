@@ -10,19 +10,25 @@
 
 mod backend;
 mod bind;
+mod config;
 mod handler;
 mod reply;
+mod report;
 mod request;
 mod run;
 mod socket;
+mod stop;
 mod ticket;
 mod web;
 
 pub use backend::{Backend, BackendError, Chosen};
 pub use bind::ServerError;
+pub use config::{Server, Workers};
 pub use handler::{Body, Handler};
 pub use reply::{Replied, Reply, ReplyFields};
+pub use report::Report;
 pub use request::Request;
-pub use run::{Bound, Report, Server, Stopper, Workers};
+pub use run::Bound;
 pub use socket::{Message, Socket};
+pub use stop::Stopper;
 pub use ticket::{Response, Ticket};

@@ -1,0 +1,184 @@
+//! What a server shall be: addresses, backend, workers, limits.
+
+use super::Backend;
+use super::bind::{Binding, ServerError};
+use super::run::Bound;
+use crate::limits::Limits;
+use crate::sys::{self, Address, SocketOption};
+
+/// How many connections may wait to be accepted by default. The kernel caps it at `net.core.somaxconn`, 4096 too.
+const BACKLOG: u32 = 4096;
+
+/// How many threads serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Workers {
+    /// One for each processor that the program may use. The default.
+    #[default]
+    Auto,
+    /// This many, at least one.
+    Count(usize),
+}
+
+/// What a server shall be. Made with [`Server::new`], bound with [`Server::bind`], run with [`Bound::run`].
+///
+/// ```
+/// use longshore::{Backend, Handler, Replied, Reply, Request, Server, Workers};
+///
+/// struct Hello;
+///
+/// impl Handler for Hello {
+///     type Connection = ();
+///     fn request(&mut self, _: Request<'_>, reply: Reply<'_>, _: &mut ()) -> Replied {
+///         reply.text("Hello, World!")
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let bound = Server::new()
+///     .listen("127.0.0.1:0".parse()?)
+///     .backend(Backend::Epoll)
+///     .workers(Workers::Count(1))
+///     .bind()?;
+/// println!("listening on {}", bound.addresses().next().expect("one address"));
+/// let stopper = bound.stopper();
+/// # stopper.stop();
+/// bound.run(|_worker| Hello)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(super) addresses: Vec<Address>,
+    pub(super) backend: Backend,
+    pub(super) workers: Workers,
+    pub(super) pin: bool,
+    pub(super) backlog: u32,
+    pub(super) reuse_port: bool,
+    pub(super) unix_mode: Option<u32>,
+    pub(super) count_calls: bool,
+    pub(super) connections_max: Option<u32>,
+    pub(super) options: Vec<SocketOption>,
+    pub(super) limits: Limits,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Server {
+    /// A server with defaults, and no address yet.
+    pub fn new() -> Self {
+        Self {
+            addresses: Vec::new(),
+            backend: Backend::Auto,
+            workers: Workers::Auto,
+            pin: false,
+            backlog: BACKLOG,
+            reuse_port: false,
+            unix_mode: None,
+            count_calls: false,
+            connections_max: None,
+            options: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Listens on one more address. Port 0 lets the kernel choose; [`Bound::addresses`] says what it chose.
+    pub fn listen(mut self, address: Address) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// Chooses the backend. Default [`Backend::Auto`].
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Chooses how many threads serve. Default [`Workers::Auto`].
+    pub fn workers(mut self, workers: Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Keeps each worker on one processor. Default off.
+    pub fn pin(mut self, pin: bool) -> Self {
+        self.pin = pin;
+        self
+    }
+
+    /// How many connections may wait to be accepted. Default 4096; the kernel caps it at `net.core.somaxconn`.
+    pub fn backlog(mut self, backlog: u32) -> Self {
+        self.backlog = backlog.max(1);
+        self
+    }
+
+    /// Shares ports with other programs that do so too (SO_REUSEPORT, socket(7)). Default off: a port that is taken is
+    /// an error.
+    pub fn reuse_port(mut self, share: bool) -> Self {
+        self.reuse_port = share;
+        self
+    }
+
+    /// Permission bits of Unix sockets. Default: what the umask leaves.
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.unix_mode = Some(mode);
+        self
+    }
+
+    /// Sets a socket option on every listener before bind(2); accepted sockets inherit most of them.
+    pub fn socket_option(mut self, option: SocketOption) -> Self {
+        self.options.push(option);
+        self
+    }
+
+    /// Counts system calls and ring operations; see [`Report::counts`]. Default off, and then it costs nothing.
+    pub fn count_calls(mut self, count: bool) -> Self {
+        self.count_calls = count;
+        self
+    }
+
+    /// The most connections of each worker. Default: what `ulimit -n` leaves after a reserve of 32. At the limit new
+    /// clients wait in the listener's queue.
+    pub fn connections_max(mut self, connections: u32) -> Self {
+        self.connections_max = Some(connections.max(1));
+        self
+    }
+
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Chooses the backend and binds every address. From here on clients can connect; they wait until
+    /// [`Bound::run`].
+    ///
+    /// # Errors
+    /// An address is taken, forbidden or wrong, or the backend cannot be used.
+    pub fn bind(self) -> Result<Bound, ServerError> {
+        if self.addresses.is_empty() {
+            return Err(ServerError::NoAddress);
+        }
+        let chosen = self.backend.choose().map_err(ServerError::Backend)?;
+        let workers = match self.workers {
+            Workers::Count(count) => count.max(1),
+            Workers::Auto => sys::allowed_cpus().map_or(1, |cpus| cpus.len().max(1)),
+        };
+        let binding = Binding {
+            backlog: self.backlog,
+            workers,
+            reuse_port: self.reuse_port,
+            unix_mode: self.unix_mode,
+            options: self.options.clone(),
+        };
+        let addresses = self
+            .addresses
+            .iter()
+            .map(|address| binding.bind(address))
+            .collect::<Result<_, _>>()?;
+        Ok(Bound::new(self, chosen, workers, addresses))
+    }
+}
