@@ -70,7 +70,7 @@ impl Handler for Application {
                 .field("Location", request.body())
             {
                 Ok(reply) => reply.empty(),
-                Err(_) => panic!("the encoder refused it, as it should"),
+                Err(error) => panic!("the encoder refused it, as it should: {error:?}"),
             },
             b"/ws" => reply.websocket(&request),
             _ => reply.text("plain"),

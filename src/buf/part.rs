@@ -15,6 +15,13 @@ pub(crate) enum Part {
     /// A private buffer from the [`Pool`](super::Pool): a reply, some frames.
     Pooled(Vec<u8>),
     /// A range of bytes that several connections send: a broadcast, a cached file.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "broadcasts come later; drivers carry them already"
+        )
+    )]
     Shared {
         /// The whole allocation.
         bytes: Arc<[u8]>,
@@ -22,6 +29,7 @@ pub(crate) enum Part {
         range: Range<u32>,
     },
     /// Bytes that live as long as the program.
+    #[cfg_attr(not(test), expect(dead_code, reason = "as above"))]
     Static(&'static [u8]),
 }
 

@@ -39,7 +39,7 @@ fn small_private_segments_join_and_shared_ones_keep_their_place() {
     let send = outbox.take_send().expect("four bytes wait");
     assert_eq!(send.parts(), 3);
     assert_eq!(send.pieces().collect::<Vec<_>>().concat(), b"ab-c");
-    assert!(outbox.is_empty() && outbox.len() == 0);
+    assert_eq!((outbox.is_empty(), outbox.len()), (true, 0), "both say so");
 }
 
 #[test]

@@ -28,7 +28,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Doctor(doctor::Doctor),
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
-        Command::Doctor(doctor) => doctor.run(),
+        Command::Doctor(doctor) => Ok(doctor.run()),
     };
     match result {
         Ok(code) => code,

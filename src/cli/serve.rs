@@ -146,7 +146,7 @@ impl Serve {
         announce(&bound);
         wait_for_signals(bound.stopper())?;
         let report = bound
-            .run(|_worker| Demo::default())
+            .run(|_worker| Demo)
             .map_err(|error| error.to_string())?;
         if self.count_calls {
             print_counts(&report);

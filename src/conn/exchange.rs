@@ -236,7 +236,7 @@ impl Exchange {
         }
         let to = self.to;
         let (out, date) = io.out_and_date();
-        encode_error(out, &to, status, reason, date);
+        encode_error(out, to, status, reason, date);
         io.finish();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::stream::{Busy, Flags, Life, Stream};
 use super::tick::{Tick, Timeouts};
-use crate::buf::{Budget, Part, Pool};
+use crate::buf::{Budget, Pool};
 use crate::driver::Token;
 use crate::http::{DateCache, HeadLimits};
 use crate::limits::Limits;
@@ -124,22 +124,6 @@ impl<'a> Io<'a> {
     #[inline]
     pub(crate) fn out_and_date(&mut self) -> (&mut Vec<u8>, &DateCache) {
         (self.cork, &self.shared.date)
-    }
-
-    /// Sends a part that is not to be copied, behind what was said so far.
-    pub(crate) fn send_part(&mut self, part: Part) {
-        let fresh = std::mem::replace(self.cork, self.shared.pool.take());
-        let busy = self.shared.boxes.pop();
-        let busy = self
-            .stream
-            .busy
-            .get_or_insert_with(|| busy.unwrap_or_default());
-        if fresh.is_empty() {
-            self.shared.pool.put(fresh);
-        } else {
-            busy.outbox.push(Part::Pooled(fresh), &mut self.shared.pool);
-        }
-        busy.outbox.push(part, &mut self.shared.pool);
     }
 
     /// How many bytes wait to be sent, those of this dispatch included.

@@ -12,6 +12,7 @@ use core::net::Ipv6Addr;
 use core::str;
 
 use super::class::{self, REG_NAME};
+use super::scan;
 
 /// A checked authority.
 pub(super) struct Authority<'b> {
@@ -73,15 +74,14 @@ fn ip_future(bytes: &[u8]) -> bool {
 /// The length of the registered name at the start of `bytes`, up to a colon. IPv4 addresses are such names.
 fn reg_name(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += match byte {
-            b':' => break,
-            b'%' if class::percent_encoded(bytes, at) => 3,
-            _ if class::is(byte, REG_NAME) => 1,
-            _ => return None,
-        };
+    loop {
+        at = scan::run_end(bytes, at, REG_NAME);
+        match bytes.get(at) {
+            None | Some(b':') => return Some(at),
+            Some(b'%') if class::percent_encoded(bytes, at) => at += 3,
+            Some(_) => return None,
+        }
     }
-    Some(at)
 }
 
 fn port(rest: &[u8]) -> Option<Port> {

@@ -51,7 +51,7 @@ pub(super) fn read<'b>(
                 return Ok(Some(Event::End));
             }
             State::Failed { error, .. } => return Err(*error),
-            State::Head { .. } => None,
+            State::Head(_) => None,
         };
         match next {
             Some(next) => *state = next,

@@ -9,7 +9,7 @@
 //! Extensions are checked against their grammar and then ignored, as RFC 9112 §7.1.1 wants it. This file does not know
 //! where a chunk's data is.
 
-use super::class::{self, QUOTED};
+use super::class::{self, QUOTED, TOKEN};
 use super::{Error, scan};
 
 /// Hexadecimal digits of the largest size, leading zeros aside.
@@ -89,7 +89,7 @@ fn after_whitespace(bytes: &[u8], from: usize) -> usize {
 }
 
 fn after_token(bytes: &[u8], from: usize) -> Result<usize, Error> {
-    match scan::token_end(bytes, from) {
+    match scan::run_end(bytes, from, TOKEN) {
         end if end > from => Ok(end),
         _ => Err(Error::InvalidChunkExtension),
     }

@@ -25,6 +25,23 @@ pub(super) fn is(byte: u8, class: u8) -> bool {
     CLASSES[usize::from(byte)] & class != 0
 }
 
+/// Whether `bytes` spell `lower`, whose letters are lower case, in either case.
+///
+/// For bytes of tokens and field values only: setting the case bit folds letters and leaves digits and `-` alone, but
+/// would turn the control byte CR into `-`. All bytes are compared without a branch, which a compiler makes one or two
+/// vector comparisons of.
+#[inline(always)]
+pub(super) fn spells<const N: usize>(bytes: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(bytes) = <&[u8; N]>::try_from(bytes) else {
+        return false;
+    };
+    let mut difference = 0;
+    for at in 0..N {
+        difference |= (bytes[at] | 0x20) ^ lower[at];
+    }
+    difference == 0
+}
+
 /// The value of a hexadecimal digit.
 #[inline]
 pub(super) fn hex_value(byte: u8) -> Option<u8> {

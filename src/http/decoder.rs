@@ -61,12 +61,8 @@ const _: () = assert!(
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Before or inside a head. `seen` bytes of it were searched for a line end, its lines up to `place` were checked.
-    Head {
-        empty_lines: u8,
-        seen: u32,
-        place: Place,
-    },
+    /// Before or inside a head.
+    Head(Progress),
     /// `left` bytes of a body whose length was declared.
     Length { left: u64 },
     /// The line before a chunk, `seen` bytes of which were searched for its end.
@@ -83,11 +79,22 @@ pub(super) enum State {
     Failed { error: Error, head_only: bool },
 }
 
-pub(super) const BEFORE_HEAD: State = State::Head {
+/// How far an unfinished head was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Empty lines before it, which are gone.
+    empty_lines: u8,
+    /// Bytes that were searched for line ends.
+    pub(super) seen: u32,
+    /// The lines before this place were checked.
+    pub(super) place: Place,
+}
+
+pub(super) const BEFORE_HEAD: State = State::Head(Progress {
     empty_lines: 0,
     seen: 0,
     place: Place::START,
-};
+});
 
 /// A unit of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -135,11 +142,7 @@ impl Decoder {
         limits: &HeadLimits,
     ) -> Result<Option<Event<'b>>, Error> {
         let event = match self.state {
-            State::Head {
-                empty_lines,
-                seen,
-                place,
-            } => self.head(input, limits, empty_lines, (seen, place)),
+            State::Head(progress) => self.head(progress, input, limits),
             State::End => {
                 self.state = BEFORE_HEAD;
                 return Ok(Some(Event::End));
@@ -170,13 +173,13 @@ impl Decoder {
     /// Whether the next unit is a head: the decoder is between requests, or inside an unfinished head.
     #[inline]
     pub const fn at_head(&self) -> bool {
-        matches!(self.state, State::Head { .. })
+        matches!(self.state, State::Head(_))
     }
 
     /// What the peer's FIN means now, with `stored_bytes` left unread.
     pub const fn ended(&self, stored_bytes: usize) -> Ending {
         match self.state {
-            State::Head { .. } if stored_bytes == 0 => Ending::Clean,
+            State::Head(_) if stored_bytes == 0 => Ending::Clean,
             State::End => Ending::Clean,
             _ => Ending::Truncated,
         }
@@ -199,7 +202,7 @@ impl Decoder {
     fn fail(&mut self, error: Error, input: &Input<'_>) {
         let head_only = match self.state {
             State::Failed { .. } => return,
-            State::Head { .. } => input.unread().starts_with(HEAD),
+            State::Head(_) => input.unread().starts_with(HEAD),
             _ => false,
         };
         self.state = State::Failed { error, head_only };
@@ -208,96 +211,114 @@ impl Decoder {
     #[inline]
     fn head<'b>(
         &mut self,
+        mut progress: Progress,
         input: &mut Input<'b>,
         limits: &HeadLimits,
-        empty_lines: u8,
-        (seen, place): (u32, Place),
     ) -> Result<Option<Event<'b>>, Error> {
-        let mut empty_lines = empty_lines;
         // Only the first byte of a request line is judged before its line is complete: a TLS client speaks at once,
         // sends no line end, and would wait for an answer until a timeout.
-        while place.lines == 0
-            && !input
-                .unread()
-                .first()
-                .is_some_and(|&first| line::may_start_request(first))
-        {
-            if !skip_empty_line(input, &mut empty_lines)? {
-                self.state = State::Head {
-                    empty_lines,
-                    seen: 0,
-                    place,
-                };
+        while progress.place.lines == 0 && !starts_request(input.unread()) {
+            if !skip_empty_line(input, &mut progress)? {
+                self.state = State::Head(progress);
                 return Ok(None);
             }
         }
         let bytes = input.unread();
         let window = &bytes[..bytes.len().min(limits.head_bytes_max as usize)];
-        let mut reading = Reading::at(place);
-        // Without a new line end a dripped head is not looked at again. One step back: a CR that was the last byte could
-        // not be judged without its successor.
-        let searched = (seen.saturating_sub(1) as usize).min(window.len());
-        let end = if seen > 0 && scan::line_end(window, searched).is_none() {
-            None
-        } else {
-            match reading.read(window, limits) {
-                Err(error) if is_closed(window, reading.place()) => return Err(error),
-                // A fault in a line that has not ended is reported when it has: the same answer for every cut.
-                end => end.unwrap_or(None),
-            }
-        };
-        let Some(end) = end else {
+        let mut reading = Reading::at(progress.place);
+        let Some(end) = find_end(&mut reading, progress.seen, window, limits)? else {
             if bytes.len() >= limits.head_bytes_max as usize {
                 return Err(exhausted(window, reading.place(), limits));
             }
-            self.state = State::Head {
-                empty_lines,
-                seen: window.len() as u32,
-                place: reading.place(),
-            };
+            let (seen, place) = (window.len() as u32, reading.place());
+            self.state = State::Head(Progress {
+                seen,
+                place,
+                ..progress
+            });
             return Ok(None);
         };
-        if place.lines > 0 {
-            // The lines before `place` were checked by an earlier call, which could keep no notes of them.
+        if progress.place.lines > 0 {
+            // An earlier call checked the first lines and could keep no notes of what they said.
             reading = Reading::at(Place::START);
             reading.read(&window[..end], limits)?;
         }
-        let raw: &'b [u8] = input.take(end);
-        match reading.finish(raw).and_then(|head| {
-            let framing = head.framing;
-            Ok((head, after_head(framing, limits)?))
-        }) {
-            Ok((head, state)) => {
-                self.state = state;
-                Ok(Some(Event::Head(head)))
-            }
-            Err(error) => {
-                self.state = State::Failed {
-                    error,
-                    head_only: raw.starts_with(HEAD),
-                };
-                Err(error)
-            }
-        }
+        self.accept(&reading, input.take(end), limits)
+    }
+
+    #[inline]
+    fn accept<'b>(
+        &mut self,
+        reading: &Reading,
+        raw: &'b [u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<Event<'b>>, Error> {
+        let fault = match reading.finish(raw) {
+            Ok(head) => match after_head(head.framing, limits) {
+                Ok(state) => {
+                    self.state = state;
+                    return Ok(Some(Event::Head(head)));
+                }
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        self.state = State::Failed {
+            error: fault,
+            head_only: raw.starts_with(HEAD),
+        };
+        Err(fault)
     }
 }
 
 const HEAD: &[u8] = b"HEAD ";
 
+#[inline]
+fn starts_request(bytes: &[u8]) -> bool {
+    bytes
+        .first()
+        .is_some_and(|&first| line::may_start_request(first))
+}
+
 /// Takes an empty line before the request line, or says that the bytes end before it.
 #[cold]
-fn skip_empty_line(input: &mut Input<'_>, empty_lines: &mut u8) -> Result<bool, Error> {
+fn skip_empty_line(input: &mut Input<'_>, progress: &mut Progress) -> Result<bool, Error> {
     match input.unread() {
         [] | [b'\r'] => Ok(false),
-        [b'\r', b'\n', ..] if *empty_lines == EMPTY_LINES_MAX => Err(Error::TooManyEmptyLines),
+        [b'\r', b'\n', ..] if progress.empty_lines == EMPTY_LINES_MAX => {
+            Err(Error::TooManyEmptyLines)
+        }
         [b'\r', b'\n', ..] => {
-            *empty_lines += 1;
+            progress.empty_lines += 1;
             input.take(2);
             Ok(true)
         }
         [b'\r', ..] => Err(Error::BareCr),
         [b'\n', ..] => Err(Error::BareLf),
         _ => Err(Error::InvalidMethod),
+    }
+}
+
+/// Where the head at the start of `window` ends, if `seen` bytes of it were searched before.
+#[inline]
+fn find_end(
+    reading: &mut Reading,
+    seen: u32,
+    window: &[u8],
+    limits: &HeadLimits,
+) -> Result<Option<usize>, Error> {
+    if seen > 0 {
+        // Without a new line end a dripped head is not looked at again. One step back: a CR that was the last byte
+        // could not be judged without its successor.
+        let searched = (seen as usize - 1).min(window.len());
+        if scan::line_end(window, searched).is_none() {
+            return Ok(None);
+        }
+    }
+    match reading.read(window, limits) {
+        // A fault in a line that has not ended is reported when it has: the same answer for every cut.
+        Err(_) if !is_closed(window, reading.place()) => Ok(None),
+        end => end,
     }
 }
 

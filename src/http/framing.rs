@@ -8,7 +8,7 @@
 //! It does not know targets and it walks no bytes twice.
 
 use super::fields::{Members, is_token};
-use super::{Error, Version};
+use super::{Error, Version, class};
 
 /// Where the body of a request ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,32 +75,37 @@ impl Notes {
     pub(super) fn take(&mut self, name: &[u8], value: &[u8], value_start: usize) {
         // The length and the first letter sort out nearly every other field for the price of one comparison.
         match (name.len(), name[0] | 0x20) {
-            (4, b'h') if name.eq_ignore_ascii_case(b"host") => {
+            (4, b'h') if class::spells(name, b"host") => {
                 if self.hosts == 0 {
                     self.host = (value_start as u32, (value_start + value.len()) as u32);
                 }
                 self.hosts = self.hosts.saturating_add(1);
             }
-            (6, b'e') if name.eq_ignore_ascii_case(b"expect") => self.expect(value),
-            (7, b'u') if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade(value),
-            (10, b'c') if name.eq_ignore_ascii_case(b"connection") => self.connection(value),
-            (14, b'c') if name.eq_ignore_ascii_case(b"content-length") => {
-                self.content_length(value)
+            (6, b'e') if class::spells(name, b"expect") => self.expect(value),
+            (7, b'u') if class::spells(name, b"upgrade") => self.upgrade(value),
+            (10, b'c') if class::spells(name, b"connection") => self.connection(value),
+            (14, b'c') if class::spells(name, b"content-length") => {
+                self.content_length(value);
             }
-            (17, b't') if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                self.transfer_encoding(value)
+            (17, b't') if class::spells(name, b"transfer-encoding") => {
+                self.transfer_encoding(value);
             }
             _ => {}
         }
     }
 
     fn connection(&mut self, value: &[u8]) {
+        // Nearly every Connection line has one member, and it is this one.
+        if class::spells(value, b"keep-alive") {
+            self.flags |= KEEP_ALIVE;
+            return;
+        }
         for option in Members::of(value) {
-            if option.eq_ignore_ascii_case(b"close") {
+            if class::spells(option, b"close") {
                 self.flags |= CLOSE;
-            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+            } else if class::spells(option, b"keep-alive") {
                 self.flags |= KEEP_ALIVE;
-            } else if option.eq_ignore_ascii_case(b"upgrade") {
+            } else if class::spells(option, b"upgrade") {
                 self.flags |= CONNECTION_UPGRADE;
             }
         }
@@ -114,7 +119,7 @@ impl Notes {
 
     fn expect(&mut self, value: &[u8]) {
         for expectation in Members::of(value) {
-            let known = expectation.eq_ignore_ascii_case(b"100-continue");
+            let known = class::spells(expectation, b"100-continue");
             self.flags |= if known { EXPECT_CONTINUE } else { EXPECT_OTHER };
         }
     }
@@ -142,7 +147,7 @@ impl Notes {
                 .next()
                 .unwrap_or_default()
                 .trim_ascii_end();
-            let chunked = coding.eq_ignore_ascii_case(b"chunked");
+            let chunked = class::spells(coding, b"chunked");
             self.codings = match self.codings {
                 Codings::Malformed => Codings::Malformed,
                 _ if !is_token(coding) => Codings::Malformed,

@@ -146,12 +146,13 @@ impl Reading {
         }
         let mut start = self.place.line as usize;
         let mut lines = self.place.lines;
+        let fields_max = u32::from(limits.fields_max);
         let end = loop {
-            match bytes.get(start..) {
-                Some([b'\r', b'\n', ..]) => break Ok(Some(start + 2)),
-                None | Some([] | [b'\r']) => break Ok(None),
-                Some(_) if lines > u32::from(limits.fields_max) => break Err(Error::TooManyFields),
-                Some(_) => {}
+            if let None | Some(b'\r') = bytes.get(start) {
+                break blank_line(bytes, start);
+            }
+            if lines > fields_max {
+                break Err(Error::TooManyFields);
             }
             match line::field(bytes, start) {
                 Ok(Some(field)) => {
@@ -210,6 +211,15 @@ impl Reading {
             fields: Fields::over(&raw[request.next as usize..raw.len() - 2]),
             raw,
         })
+    }
+}
+
+/// The end of the head whose blank line starts at `start`, or `None` if that line is unfinished.
+fn blank_line(bytes: &[u8], start: usize) -> Result<Option<usize>, Error> {
+    match bytes.get(start..) {
+        Some([b'\r', b'\n', ..]) => Ok(Some(start + 2)),
+        Some([b'\r', _, ..]) => Err(Error::BareCr),
+        _ => Ok(None),
     }
 }
 

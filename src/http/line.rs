@@ -33,7 +33,7 @@ pub(super) struct RequestLine {
 /// Those of the method, the target, the version and the line end.
 #[inline]
 pub(super) fn request(bytes: &[u8], target_bytes_max: u32) -> Result<Option<RequestLine>, Error> {
-    let method_len = scan::token_end(bytes, 0);
+    let method_len = scan::run_end(bytes, 0, TOKEN);
     match bytes.get(method_len) {
         Some(b' ') if method_len == 0 => return Err(Error::InvalidMethod),
         _ if method_len > METHOD_BYTES_MAX => return Err(Error::MethodTooLong),
@@ -57,11 +57,8 @@ pub(super) fn request(bytes: &[u8], target_bytes_max: u32) -> Result<Option<Requ
     if target.len() > target_bytes_max as usize {
         return Err(Error::TargetTooLong);
     }
-    let shape = Shape::of(
-        Method::of(&bytes[..method_len]),
-        target,
-        (run.path_end - target_start) as u32,
-    )?;
+    let method = Method::of(&bytes[..method_len]);
+    let shape = Shape::of(method, target, (run.path_end - target_start) as u32)?;
     let version_start = run.end + 1;
     let Some((version, version_len)) = version(&bytes[version_start..])? else {
         return Ok(None);
@@ -78,12 +75,17 @@ pub(super) fn request(bytes: &[u8], target_bytes_max: u32) -> Result<Option<Requ
 /// The version at the start of `rest`, and its length with the CRLF (RFC 9112 §2.3).
 #[inline]
 fn version(rest: &[u8]) -> Result<Option<(Version, usize)>, Error> {
-    const LEN: usize = b"HTTP/1.1\r\n".len();
-    match rest.first_chunk::<LEN>() {
-        Some(b"HTTP/1.1\r\n") => Ok(Some((Version::Http11, LEN))),
-        Some(b"HTTP/1.0\r\n") => Ok(Some((Version::Http10, LEN))),
-        _ => unusual_version(rest),
+    // Compared as one word: as a slice it would cost a call.
+    const HTTP_11: u64 = u64::from_le_bytes(*b"HTTP/1.1");
+    const HTTP_10: u64 = u64::from_le_bytes(*b"HTTP/1.0");
+    if let Some((version, [b'\r', b'\n', ..])) = rest.split_first_chunk() {
+        match u64::from_le_bytes(*version) {
+            HTTP_11 => return Ok(Some((Version::Http11, 10))),
+            HTTP_10 => return Ok(Some((Version::Http10, 10))),
+            _ => {}
+        }
     }
+    unusual_version(rest)
 }
 
 #[cold]
@@ -135,23 +137,20 @@ pub(super) struct FieldLine {
 /// Those of the name, the colon, the value and the line end.
 #[inline(always)]
 pub(super) fn field(bytes: &[u8], start: usize) -> Result<Option<FieldLine>, Error> {
-    let name_end = scan::token_end(bytes, start);
-    match bytes.get(name_end) {
-        Some(b':') if name_end > start => {}
-        Some(&byte) => return Err(wrong_name(byte, name_end == start)),
-        None => return Ok(None),
+    let name_end = scan::name_end(bytes, start);
+    if bytes.get(name_end) != Some(&b':') || name_end == start {
+        wrong_name(bytes, start, name_end)?;
+        return Ok(None);
     }
     let mut value_start = name_end + 1;
     while matches!(bytes.get(value_start), Some(b' ' | b'\t')) {
         value_start += 1;
     }
     let end = scan::value_end(bytes, value_start);
-    match bytes.get(end..) {
-        Some([b'\r', b'\n', ..]) => {}
-        None | Some([] | [b'\r']) => return Ok(None),
-        Some([b'\r', ..]) => return Err(Error::BareCr),
-        Some([b'\n', ..]) => return Err(Error::BareLf),
-        Some(_) => return Err(Error::InvalidFieldValue),
+    let next = end + 2;
+    if bytes.get(end..next) != Some(b"\r\n") {
+        wrong_end(&bytes[end..])?;
+        return Ok(None);
     }
     let mut value_end = end;
     while value_end > value_start && matches!(bytes[value_end - 1], b' ' | b'\t') {
@@ -161,23 +160,36 @@ pub(super) fn field(bytes: &[u8], start: usize) -> Result<Option<FieldLine>, Err
         name_end,
         value_start,
         value_end,
-        next: end + 2,
+        next,
     }))
 }
 
-/// What is wrong with a name that `byte` ended before its colon.
+/// What is wrong with a name that does not end in a colon, if it may not go on.
 #[cold]
-fn wrong_name(byte: u8, at_start: bool) -> Error {
-    match byte {
-        b' ' | b'\t' if at_start => Error::ObsoleteFold,
-        b' ' | b'\t' => Error::SpaceBeforeColon,
-        b'\n' => Error::BareLf,
-        b'\r' if at_start => Error::BareCr,
-        _ => Error::InvalidFieldName,
+fn wrong_name(bytes: &[u8], start: usize, end: usize) -> Result<(), Error> {
+    Err(match bytes.get(end) {
+        None => return Ok(()),
+        Some(b' ' | b'\t') if start == end => Error::ObsoleteFold,
+        Some(b' ' | b'\t') => Error::SpaceBeforeColon,
+        Some(b'\n') => Error::BareLf,
+        Some(b'\r') if start == end => Error::BareCr,
+        Some(_) => Error::InvalidFieldName,
+    })
+}
+
+/// What is wrong with a value that does not end in CRLF, if it may not go on.
+#[cold]
+fn wrong_end(rest: &[u8]) -> Result<(), Error> {
+    match rest {
+        [] | [b'\r'] => Ok(()),
+        [b'\r', ..] => Err(Error::BareCr),
+        [b'\n', ..] => Err(Error::BareLf),
+        _ => Err(Error::InvalidFieldValue),
     }
 }
 
 /// Whether a request line may start with `byte`. Decided at once, so that a TLS client is not kept waiting.
+#[inline]
 pub(super) fn may_start_request(byte: u8) -> bool {
     class::is(byte, TOKEN)
 }

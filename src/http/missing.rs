@@ -9,7 +9,7 @@
 //!
 //! Only ends are searched here. Whether the unit is valid is found when it is read.
 
-use super::decoder::State;
+use super::decoder::{Progress, State};
 use super::scan;
 
 /// See [`Decoder::missing`](super::Decoder::missing).
@@ -24,7 +24,7 @@ pub(super) fn count(state: State, stored: &[u8], fresh: &[u8]) -> usize {
         State::ChunkSize { seen, .. } | State::Trailer { seen, .. } => {
             to_line_end(stored, seen as usize, fresh)
         }
-        State::Head { seen, place, .. } => match stored.first().or(fresh.first()) {
+        State::Head(Progress { seen, place, .. }) => match stored.first().or(fresh.first()) {
             // An empty line before the request line is a unit of its own.
             Some(b'\r') if place.lines == 0 => 2_usize.saturating_sub(stored.len()),
             _ => to_blank_line(stored, seen as usize, fresh),

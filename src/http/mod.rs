@@ -12,8 +12,8 @@
 //! protocol; an upgrade is a flag here ([`Head::upgrade`]), and what follows is somebody else's input.
 //!
 //! From the bottom: `class` and `scan` look at bytes, `line` at lines, `authority`, `target` and `framing` at their
-//! parts of the grammar, `head` at a whole head, `chunk` at chunk lines, `body` at what lies between heads, `decoder` at a connection. `status`, `date`,
-//! `reply` and `chunk_encode` write.
+//! parts of the grammar, `head` at a whole head, `chunk` at chunk lines, `body` at what lies between heads, `decoder` at
+//! a connection. `status`, `date`, `reply` and `chunk_encode` write.
 #![forbid(unsafe_code)]
 
 mod authority;

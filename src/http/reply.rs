@@ -74,13 +74,13 @@ pub struct ReplyFraming {
 /// ```
 /// use longshore::http::{LengthField, ReplyBody, ReplyTo, Status, reply_framing};
 /// let to_head = ReplyTo { head_only: true, keep_alive: true, ..ReplyTo::CLOSING };
-/// let framing = reply_framing(&to_head, Status::OK, Some(5));
+/// let framing = reply_framing(to_head, Status::OK, Some(5));
 /// assert_eq!((framing.field, framing.body), (LengthField::Length(5), ReplyBody::None));
-/// let framing = reply_framing(&to_head, Status::NO_CONTENT, Some(5));
+/// let framing = reply_framing(to_head, Status::NO_CONTENT, Some(5));
 /// assert_eq!((framing.field, framing.body), (LengthField::None, ReplyBody::None));
 /// ```
 #[inline]
-pub const fn reply_framing(to: &ReplyTo, status: Status, size: Option<u64>) -> ReplyFraming {
+pub const fn reply_framing(to: ReplyTo, status: Status, size: Option<u64>) -> ReplyFraming {
     let keep_alive = to.keep_alive;
     if announces_nothing(to, status) {
         return ReplyFraming {
@@ -107,7 +107,7 @@ pub const fn reply_framing(to: &ReplyTo, status: Status, size: Option<u64>) -> R
 }
 
 /// Replies that carry neither content nor a field about it: RFC 9110 §8.6, §15.4.5 and §9.3.6.
-const fn announces_nothing(to: &ReplyTo, status: Status) -> bool {
+const fn announces_nothing(to: ReplyTo, status: Status) -> bool {
     let tunnel = to.connect && status.is_success();
     status.is_interim() || matches!(status.code(), 204 | 304) || tunnel
 }
@@ -120,7 +120,7 @@ const fn announces_nothing(to: &ReplyTo, status: Status) -> bool {
 /// ```
 /// use longshore::http::{DateCache, ReplyHead, ReplyTo, Status};
 /// let (mut out, to) = (Vec::new(), ReplyTo { keep_alive: true, ..ReplyTo::CLOSING });
-/// let mut head = ReplyHead::new(&mut out, &to, Status::OK);
+/// let mut head = ReplyHead::new(&mut out, to, Status::OK);
 /// head.field("Content-Type", "text/plain")?.content_length(2);
 /// head.finish();
 /// out.extend_from_slice(b"ok");
@@ -141,19 +141,18 @@ pub struct ReplyHead<'o> {
 impl<'o> ReplyHead<'o> {
     /// Writes the status line. Until it is told otherwise the head announces an empty body.
     #[inline]
-    pub fn new(out: &'o mut Vec<u8>, to: &ReplyTo, status: Status) -> Self {
+    pub fn new(out: &'o mut Vec<u8>, to: ReplyTo, status: Status) -> Self {
         let rollback = out.len();
-        match status.line() {
-            Some(line) => out.extend_from_slice(line),
-            None => {
-                out.extend_from_slice(b"HTTP/1.1 ");
-                append_number(out, u64::from(status.code()));
-                out.extend_from_slice(b" \r\n");
-            }
+        if let Some(line) = status.line() {
+            out.extend_from_slice(line);
+        } else {
+            out.extend_from_slice(b"HTTP/1.1 ");
+            append_number(out, u64::from(status.code()));
+            out.extend_from_slice(b" \r\n");
         }
         Self {
             out,
-            to: *to,
+            to,
             status,
             size: Some(0),
             rollback,
@@ -177,6 +176,23 @@ impl<'o> ReplyHead<'o> {
         }
         append_field(self.out, name, value)?;
         Ok(self)
+    }
+
+    /// Writes a field line that is part of the program, line end included, without checking it again.
+    ///
+    /// ```
+    /// use longshore::http::{ReplyHead, ReplyTo, Status};
+    /// let mut out = Vec::new();
+    /// ReplyHead::new(&mut out, ReplyTo::CLOSING, Status::OK).constant("Server: longshore\r\n").finish_with(b"");
+    /// ```
+    #[inline]
+    pub fn constant(self, line: &'static str) -> Self {
+        debug_assert!(
+            is_constant_line(line),
+            "one well-formed field line: {line:?}"
+        );
+        self.out.extend_from_slice(line.as_bytes());
+        self
     }
 
     /// Writes the Date field, which every reply of a server with a clock has (RFC 9110 §6.6.1).
@@ -212,9 +228,28 @@ impl<'o> ReplyHead<'o> {
         framing
     }
 
+    /// Announces `body`, finishes the head, and writes the body behind it where the request and the status allow one.
+    ///
+    /// ```
+    /// use longshore::http::{ReplyHead, ReplyTo, Status};
+    /// let (mut out, to) = (Vec::new(), ReplyTo { keep_alive: true, ..ReplyTo::CLOSING });
+    /// ReplyHead::new(&mut out, to, Status::OK).finish_with(b"ok");
+    /// assert_eq!(out, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    /// ```
+    #[inline]
+    pub fn finish_with(mut self, body: &[u8]) -> ReplyFraming {
+        self.size = Some(body.len() as u64);
+        let framing = self.write_end();
+        if let ReplyBody::Length(_) = framing.body {
+            self.out.extend_from_slice(body);
+        }
+        self.rollback = self.out.len();
+        framing
+    }
+
     #[inline]
     fn write_end(&mut self) -> ReplyFraming {
-        let framing = reply_framing(&self.to, self.status, self.size);
+        let framing = reply_framing(self.to, self.status, self.size);
         match framing.field {
             LengthField::None => {}
             LengthField::Length(bytes) => {
@@ -237,25 +272,20 @@ impl<'o> ReplyHead<'o> {
         self.out.extend_from_slice(connection);
         framing
     }
+}
 
-    /// Announces `body`, finishes the head, and writes the body behind it where the request and the status allow one.
-    ///
-    /// ```
-    /// use longshore::http::{ReplyHead, ReplyTo, Status};
-    /// let (mut out, to) = (Vec::new(), ReplyTo { keep_alive: true, ..ReplyTo::CLOSING });
-    /// ReplyHead::new(&mut out, &to, Status::OK).finish_with(b"ok");
-    /// assert_eq!(out, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    /// ```
-    #[inline]
-    pub fn finish_with(mut self, body: &[u8]) -> ReplyFraming {
-        self.size = Some(body.len() as u64);
-        let framing = self.write_end();
-        if let ReplyBody::Length(_) = framing.body {
-            self.out.extend_from_slice(body);
-        }
-        self.rollback = self.out.len();
-        framing
-    }
+/// Whether [`ReplyHead::field`] would write exactly this line.
+fn is_constant_line(line: &str) -> bool {
+    let mut written = Vec::new();
+    let field = line
+        .strip_suffix("\r\n")
+        .and_then(|line| line.split_once(": "));
+    field.is_some_and(|(name, value)| {
+        let allowed = !reserved(name.as_bytes(), value.as_bytes());
+        allowed
+            && append_field(&mut written, name.as_bytes(), value.as_bytes()).is_ok()
+            && written == line.as_bytes()
+    })
 }
 
 impl Drop for ReplyHead<'_> {
@@ -272,22 +302,22 @@ impl Drop for ReplyHead<'_> {
 /// ```
 /// use longshore::http::{DateCache, Error, ReplyTo, encode_error};
 /// let (mut out, error) = (Vec::new(), Error::MissingHost);
-/// encode_error(&mut out, &ReplyTo::CLOSING, error.status(), error.reason(), &DateCache::new());
+/// encode_error(&mut out, ReplyTo::CLOSING, error.status(), error.reason(), &DateCache::new());
 /// assert!(out.starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
 /// assert!(out.ends_with(b"Connection: close\r\n\r\nAn HTTP/1.1 request needs a Host field.\n"));
 /// ```
 pub fn encode_error(
     out: &mut Vec<u8>,
-    to: &ReplyTo,
+    to: ReplyTo,
     status: Status,
     reason: &str,
     date: &DateCache,
 ) {
     let to = ReplyTo {
         keep_alive: false,
-        ..*to
+        ..to
     };
-    let mut head = ReplyHead::new(out, &to, status);
+    let mut head = ReplyHead::new(out, to, status);
     head.date(date);
     head.out
         .extend_from_slice(b"Content-Type: text/plain; charset=utf-8\r\n");

@@ -1,4 +1,4 @@
-//! The three loops that see every byte of a head: over a name, over a value, to the end of a line.
+//! The loops that see every byte of a head: over bytes of one class, a field name, a value, to the end of a line.
 //!
 //! Each starts at `from` and returns where its run ends, which may be the end of the bytes. They do not know what
 //! stands behind the run; the caller looks at that one byte and decides.
@@ -9,15 +9,58 @@ use super::class::{self, TOKEN, VALUE};
 const BLOCK: usize = 16;
 const WORD: usize = 8;
 
-/// The first byte at or after `from` that is no `tchar`.
+/// The first byte at or after `from` that does not belong to `class`.
+///
+/// Eight bytes a round, each with its own exit: the compiler unrolls the inner loop, which then needs neither a counter
+/// nor a bounds check for a byte.
 #[inline(always)]
-pub(super) fn token_end(bytes: &[u8], from: usize) -> usize {
+pub(super) fn run_end(bytes: &[u8], from: usize, class: u8) -> usize {
     let mut at = from;
-    while at < bytes.len() && class::is(bytes[at], TOKEN) {
-        at += 1;
+    let (words, rest) = bytes[from..].as_chunks::<WORD>();
+    for word in words {
+        for (offset, &byte) in word.iter().enumerate() {
+            if !class::is(byte, class) {
+                tally(at + offset - from);
+                return at + offset;
+            }
+        }
+        at += WORD;
     }
+    let ended = rest.iter().position(|&byte| !class::is(byte, class));
+    at += ended.unwrap_or(rest.len());
     tally(at - from);
     at
+}
+
+/// The first byte at or after `from` that is no `tchar`, where a field name starts at `from`: the colon of a well-formed
+/// line.
+///
+/// Nearly every name is at most a block of letters and `-`. Such a block is judged at once and without a branch for
+/// each byte, because the processor could not predict how long the next name is. Other names go on byte by byte.
+#[inline(always)]
+pub(super) fn name_end(bytes: &[u8], from: usize) -> usize {
+    let plain = bytes[from..].first_chunk().map_or(0, plain_prefix);
+    match bytes.get(from + plain) {
+        Some(b':') => {
+            tally(plain);
+            from + plain
+        }
+        _ => run_end(bytes, from + plain, TOKEN),
+    }
+}
+
+/// How many letters and `-` start the block.
+///
+/// Never inlined: alone it becomes a dozen vector instructions, while between the loops of a head the compiler takes it
+/// apart into single bytes again (4723 instead of 4233 instructions for a browser's head of 947 bytes, by callgrind).
+#[inline(never)]
+fn plain_prefix(block: &[u8; BLOCK]) -> usize {
+    let mut others = [0; BLOCK];
+    for (other, &byte) in others.iter_mut().zip(block) {
+        let no_letter = (byte | 0x20).wrapping_sub(b'a') >= 26;
+        *other = if no_letter && byte != b'-' { 0xff } else { 0 };
+    }
+    (u128::from_le_bytes(others).trailing_zeros() / 8) as usize
 }
 
 /// The first byte at or after `from` that may not stand in a field value: the CR of a well-formed line.
@@ -26,44 +69,45 @@ pub(super) fn token_end(bytes: &[u8], from: usize) -> usize {
 /// whole, the block that does is narrowed to a word, and arithmetic on that word finds the byte.
 #[inline(always)]
 pub(super) fn value_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    loop {
-        at = control(bytes, at);
-        // HTAB is the one control byte that a value may hold; it is too rare to cost the loop a comparison.
-        if bytes.get(at) != Some(&b'\t') {
-            tally(at - from);
-            return at;
-        }
-        at += 1;
+    let mut at = control(bytes, from);
+    // HTAB is the one control byte that a value may hold; it is too rare to cost the loop a comparison.
+    while bytes.get(at) == Some(&b'\t') {
+        at = control_after_tab(bytes, at + 1);
     }
+    tally(at - from);
+    at
+}
+
+#[cold]
+fn control_after_tab(bytes: &[u8], from: usize) -> usize {
+    control(bytes, from)
 }
 
 /// The first byte at or after `from` that is below SP or is DEL.
 #[inline(always)]
 fn control(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
-    let (blocks, _) = bytes[at..].as_chunks::<BLOCK>();
+    let (blocks, _) = bytes[from..].as_chunks::<BLOCK>();
     for block in blocks {
-        if block
-            .iter()
-            .fold(false, |found, &byte| found | (byte < b' ') | (byte == 0x7f))
-        {
-            break;
+        let found = block.iter().fold(0, |found, &byte| {
+            found | u8::from(byte < b' ') | u8::from(byte == 0x7f)
+        });
+        if found != 0 {
+            let (words, _) = block.as_chunks::<WORD>();
+            let first = controls(u64::from_le_bytes(words[0]));
+            if first != 0 {
+                return at + (first.trailing_zeros() / 8) as usize;
+            }
+            let second = controls(u64::from_le_bytes(words[1]));
+            return at + WORD + (second.trailing_zeros() / 8) as usize;
         }
         at += BLOCK;
     }
-    let (words, _) = bytes[at..].as_chunks::<WORD>();
-    for word in words {
-        let found = controls(u64::from_le_bytes(*word));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += WORD;
-    }
-    while at < bytes.len() && class::is(bytes[at], VALUE) && bytes[at] != b'\t' {
-        at += 1;
-    }
-    at
+    let rest = &bytes[at..];
+    at + rest
+        .iter()
+        .position(|&byte| byte == b'\t' || !class::is(byte, VALUE))
+        .unwrap_or(rest.len())
 }
 
 /// The high bit of every byte of `word` that is below SP or is DEL.

@@ -120,9 +120,7 @@ pub(super) fn run(bytes: &[u8], from: usize) -> Result<Option<Run>, Error> {
     let mut at = from;
     let mut question = None;
     loop {
-        while at < bytes.len() && class::is(bytes[at], TARGET) {
-            at += 1;
-        }
+        at = scan::run_end(bytes, at, TARGET);
         match bytes.get(at) {
             Some(b'?') => {
                 question.get_or_insert(at);
@@ -134,7 +132,6 @@ pub(super) fn run(bytes: &[u8], from: usize) -> Result<Option<Run>, Error> {
             _ => break,
         }
     }
-    scan::tally(at - from);
     Ok(Some(Run {
         end: at,
         path_end: question.unwrap_or(at),

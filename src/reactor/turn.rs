@@ -61,7 +61,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 Event::Accepted { token, listener } => self.accepted(token, listener.0),
                 Event::Ended { token } => {
                     self.with_connection(token, |connection, service, dispatch| {
-                        connection.ended(service, dispatch)
+                        connection.ended(service, dispatch);
                     });
                 }
                 Event::Failed { token, .. } => {

@@ -13,8 +13,6 @@ use crate::http::{DateCache, EncodeError, Method, ReplyHead, ReplyTo, Status, Ve
 use crate::reactor::Post;
 use crate::ws;
 
-const SERVER: &str = "longshore";
-
 /// Proof that a request was answered.
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
@@ -83,13 +81,21 @@ impl<'r> Reply<'r> {
     }
 
     /// 200 with plain text.
+    #[inline]
     pub fn text(self, text: &str) -> Replied {
-        self.ok("text/plain", text.as_bytes())
+        let head = self
+            .start(Status::OK)
+            .constant("Content-Type: text/plain\r\n");
+        encoded(head.finish_with(text.as_bytes()).keep_alive)
     }
 
     /// 200 with JSON that is encoded already.
+    #[inline]
     pub fn json(self, json: impl AsRef<[u8]>) -> Replied {
-        self.ok("application/json", json.as_ref())
+        let head = self
+            .start(Status::OK)
+            .constant("Content-Type: application/json\r\n");
+        encoded(head.finish_with(json.as_ref()).keep_alive)
     }
 
     /// 200 with any content.
@@ -155,7 +161,7 @@ impl<'r> Reply<'r> {
 
     #[inline]
     fn start(self, status: Status) -> ReplyHead<'r> {
-        start(self.out, self.date, &self.to, status)
+        start(self.out, self.date, self.to, status)
     }
 }
 
@@ -196,14 +202,8 @@ impl ReplyFields<'_> {
 
 /// Status line, `Server` and `Date`.
 #[inline]
-fn start<'o>(
-    out: &'o mut Vec<u8>,
-    date: &DateCache,
-    to: &ReplyTo,
-    status: Status,
-) -> ReplyHead<'o> {
-    let mut head = ReplyHead::new(out, to, status);
-    head.field("Server", SERVER).expect("no control bytes");
+fn start<'o>(out: &'o mut Vec<u8>, date: &DateCache, to: ReplyTo, status: Status) -> ReplyHead<'o> {
+    let mut head = ReplyHead::new(out, to, status).constant("Server: longshore\r\n");
     head.date(date);
     head
 }
@@ -213,7 +213,7 @@ pub(super) fn encode_response(
     response: &Response,
     out: &mut Vec<u8>,
     date: &DateCache,
-    to: &ReplyTo,
+    to: ReplyTo,
 ) -> bool {
     let mut head = start(out, date, to, response.status);
     for (name, value) in &response.fields {

@@ -102,9 +102,10 @@ impl Bound {
             ceiling: Ceiling::new(self.server.limits.memory_bytes_max),
             stopper: self.stopper.clone(),
         };
-        let cpus = match self.server.pin {
-            true => sys::allowed_cpus().map_err(ServerError::Worker)?,
-            false => Vec::new(),
+        let cpus = if self.server.pin {
+            sys::allowed_cpus().map_err(ServerError::Worker)?
+        } else {
+            Vec::new()
         };
         let listeners = self.listeners_by_worker();
         let results: Vec<io::Result<Report>> = thread::scope(|scope| {

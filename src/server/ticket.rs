@@ -38,7 +38,7 @@ impl Response {
     /// As [`ReplyFields::field`](super::ReplyFields::field).
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, EncodeError> {
         // The encoder is the one judge of what may stand in a field.
-        ReplyHead::new(&mut Vec::new(), &ReplyTo::CLOSING, self.status)
+        ReplyHead::new(&mut Vec::new(), ReplyTo::CLOSING, self.status)
             .field(name, value.as_ref())?;
         self.fields.push((name.to_owned(), value.as_ref().to_vec()));
         Ok(self)

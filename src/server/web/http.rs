@@ -63,7 +63,7 @@ impl<H: Handler> Web<H> {
         match plan {
             None => exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io),
             Some(Body::Refuse(status)) => {
-                exchange.refuse_with(status, "The body is not wanted.", io)
+                exchange.refuse_with(status, "The body is not wanted.", io);
             }
             Some(Body::Collect)
                 if declared
@@ -182,7 +182,7 @@ impl<H: Handler> Web<H> {
             ..exchange.to
         };
         let (out, date) = io.out_and_date();
-        let keep_alive = encode_response(response, out, date, &to);
+        let keep_alive = encode_response(response, out, date, to);
         exchange.reply_came(keep_alive, io);
     }
 }

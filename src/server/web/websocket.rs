@@ -54,7 +54,10 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
-        if !io.has_room(piece.bytes.len()) {
+        let Piece {
+            kind, last, bytes, ..
+        } = piece;
+        if !io.has_room(bytes.len()) {
             websocket.abandon(
                 CloseCode::TRY_LATER,
                 "the server's memory limit is reached",
@@ -62,12 +65,12 @@ impl<H: Handler> Web<H> {
             );
             return;
         }
-        io.message().extend_from_slice(piece.bytes);
-        if piece.last {
+        io.message().extend_from_slice(bytes);
+        if last {
             let mut bytes = io.take_message();
             self.deliver(
                 Message {
-                    kind: piece.kind,
+                    kind,
                     bytes: &mut bytes,
                 },
                 websocket,
