@@ -37,6 +37,8 @@ mod listener;
 pub(crate) mod mio;
 #[cfg(any(feature = "epoll", feature = "mio"))]
 pub(crate) mod readiness;
+#[cfg(test)]
+pub(crate) mod sim;
 mod token;
 #[cfg(feature = "io-uring")]
 pub(crate) mod uring;

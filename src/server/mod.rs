@@ -18,6 +18,8 @@ mod request;
 mod run;
 mod socket;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod ticket;
 mod web;
 
