@@ -15,21 +15,34 @@
 //! An idle connection owns none of them. This layer knows sizes and owners; it does not know sockets or protocols.
 #![forbid(unsafe_code)]
 
+// A build without any backend has the parsers, which need `Input` alone.
+#[cfg(feature = "server")]
 mod budget;
+#[cfg(feature = "server")]
 mod inbox;
 mod input;
+#[cfg(feature = "server")]
 mod outbox;
+#[cfg(feature = "server")]
 mod part;
+#[cfg(feature = "server")]
 mod pool;
+#[cfg(feature = "server")]
 mod slab;
 
+#[cfg(feature = "server")]
 pub(crate) use budget::{Budget, Ceiling};
+#[cfg(feature = "server")]
 pub(crate) use inbox::Inbox;
 pub use input::Input;
+#[cfg(feature = "server")]
 pub(crate) use outbox::Outbox;
+#[cfg(feature = "server")]
 pub(crate) use part::{PARTS_MAX, Part, SendBuf};
+#[cfg(feature = "server")]
 pub(crate) use pool::Pool;
+#[cfg(feature = "server")]
 pub(crate) use slab::Slab;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests;
