@@ -16,7 +16,7 @@ const EVENTS_MAX: usize = 512;
 
 /// An epoll instance and the events of the last wait.
 pub(crate) struct Epoll {
-    epoll: OwnedFd,
+    fd: OwnedFd,
     events: Box<[EpollEvent]>,
     count: usize,
 }
@@ -31,10 +31,10 @@ impl Poller for Epoll {
     const EDGE: bool = false;
 
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self> {
-        let epoll = sys::epoll_create1(probe)?;
+        let fd = sys::epoll_create1(probe)?;
         let events = vec![EpollEvent::new(0, 0); EVENTS_MAX].into_boxed_slice();
         Ok(Self {
-            epoll,
+            fd,
             events,
             count: 0,
         })
@@ -47,7 +47,7 @@ impl Poller for Epoll {
         key: u64,
         interest: Interest,
     ) -> io::Result<()> {
-        sys::epoll_ctl_add(probe, self.epoll.as_fd(), fd, bits(interest), key)
+        sys::epoll_ctl_add(probe, self.fd.as_fd(), fd, bits(interest), key)
     }
 
     fn change<P: Probe>(
@@ -57,15 +57,15 @@ impl Poller for Epoll {
         key: u64,
         interest: Interest,
     ) -> io::Result<()> {
-        sys::epoll_ctl_mod(probe, self.epoll.as_fd(), fd, bits(interest), key)
+        sys::epoll_ctl_mod(probe, self.fd.as_fd(), fd, bits(interest), key)
     }
 
     fn remove<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>) -> io::Result<()> {
-        sys::epoll_ctl_del(probe, self.epoll.as_fd(), fd)
+        sys::epoll_ctl_del(probe, self.fd.as_fd(), fd)
     }
 
     fn wait<P: Probe>(&mut self, probe: &mut P, timeout: Option<Duration>) -> io::Result<()> {
-        self.count = sys::epoll_wait(probe, self.epoll.as_fd(), &mut self.events, timeout)?;
+        self.count = sys::epoll_wait(probe, self.fd.as_fd(), &mut self.events, timeout)?;
         Ok(())
     }
 

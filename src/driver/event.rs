@@ -25,8 +25,16 @@ pub(crate) enum Op {
 pub(crate) struct FileSlice {
     /// A regular file.
     pub(crate) file: Arc<File>,
-    /// Which of its bytes.
+    /// Which of its bytes. A range that ends before it begins holds none.
     pub(crate) range: Range<u64>,
+}
+
+impl FileSlice {
+    /// How many bytes one read asks for, into a buffer that can hold `capacity`.
+    pub(crate) fn wanted(&self, capacity: usize) -> usize {
+        let len = self.range.end.saturating_sub(self.range.start);
+        usize::try_from(len).map_or(capacity, |len| len.min(capacity))
+    }
 }
 
 /// What became of a send at once.
@@ -98,4 +106,27 @@ pub(crate) enum Event<'d> {
     ListenerClosed { listener: ListenerId },
     /// Somebody used the waker.
     Woken,
+}
+
+impl Event<'_> {
+    /// Whether the event may not be told once its socket was closed, and which socket that is.
+    ///
+    /// Answers that were known at once wait in a queue. By the time they are taken, their socket may be closed.
+    pub(crate) fn dies_with(&self) -> Option<Token> {
+        match *self {
+            Event::Accepted { token, .. }
+            | Event::Connected { token }
+            | Event::Peer { token, .. }
+            | Event::Received { token, .. }
+            | Event::Datagram { socket: token, .. }
+            | Event::Ended { token }
+            | Event::Sent { token, .. }
+            | Event::FileRead { token, .. }
+            | Event::Failed { token, .. } => Some(token),
+            Event::AcceptFailed { .. }
+            | Event::ListenerClosed { .. }
+            | Event::Closed { .. }
+            | Event::Woken => None,
+        }
+    }
 }

@@ -37,12 +37,15 @@ mod listener;
 pub(crate) mod mio;
 #[cfg(any(feature = "epoll", feature = "mio"))]
 pub(crate) mod readiness;
-#[cfg(test)]
-pub(crate) mod sim;
 mod token;
 #[cfg(feature = "io-uring")]
 pub(crate) mod uring;
 mod waker;
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+pub(crate) mod sim;
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -119,6 +119,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         &self.service
     }
 
+    /// How many connections there are, those that are about to close included.
+    #[cfg(test)]
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
     /// What has happened so far.
     pub(crate) fn figures(&self) -> Figures {
         self.figures

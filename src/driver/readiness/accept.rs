@@ -4,7 +4,8 @@
 //! would report that queue again at once, for ever. So the listener is taken from the poller until a socket closes or
 //! [`RETRY`] has passed. The client waits meanwhile; nobody is turned away.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use super::poller::{Interest, Poller};
@@ -25,10 +26,13 @@ pub(super) struct Listening {
     held: bool,
     /// The kernel had no descriptor or memory, or the table is full.
     exhausted: bool,
-    /// Close as soon as nobody waits any more.
-    stopping: bool,
+    /// Close when nobody waits any more, or when so many more were accepted: as many as could wait when the reactor
+    /// asked for it. Without that limit, clients who keep coming would keep it open.
+    stopping: Option<u32>,
     /// Whether the poller watches it.
     watched: bool,
+    /// In the queue of ready sockets.
+    queued: bool,
 }
 
 impl Listening {
@@ -38,8 +42,9 @@ impl Listening {
             budget: 0,
             held: false,
             exhausted: false,
-            stopping: false,
+            stopping: None,
             watched: true,
+            queued: false,
         }
     }
 }
@@ -55,59 +60,59 @@ impl ListenerId {
 }
 
 impl<L: Poller, P: Probe> Readiness<L, P> {
+    fn listening(&mut self, id: ListenerId) -> Option<&mut Listening> {
+        self.listeners.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// Puts a listener behind the others.
+    pub(super) fn enqueue_listener(&mut self, id: ListenerId) {
+        if let Some(listening) = self.listening(id)
+            && !listening.queued
+        {
+            listening.queued = true;
+            self.ready.push_back(id.key());
+        }
+    }
+
+    /// Keeps a listener at the front of the queue: more clients may wait.
+    fn accept_again(&mut self, id: ListenerId) {
+        if let Some(listening) = self.listening(id)
+            && !listening.queued
+        {
+            listening.queued = true;
+            self.ready.push_front(id.key());
+            self.due += 1;
+        }
+    }
+
     /// Accepts one connection. The listener stays at the front of the queue while its budget lasts.
     pub(super) fn accept_one(&mut self, id: ListenerId) -> Option<Event<'static>> {
+        let full = self.slots.live() >= self.config.connections_max;
         let listening = self.listeners.get_mut(id.0 as usize)?.as_mut()?;
-        if listening.held && !listening.stopping {
+        listening.queued = false;
+        if listening.held && listening.stopping.is_none() {
             return None;
         }
-        if self.slots.live() >= self.config.connections_max {
+        if full {
             return self.exhausted(id, None);
         }
         if listening.budget == 0 {
-            if L::EDGE || listening.stopping {
-                self.ready.push_back(id.key());
+            if L::EDGE || listening.stopping.is_some() {
+                self.enqueue_listener(id);
             }
             return None;
         }
         listening.budget -= 1;
-        match sys::accept4(
-            &mut self.probe,
-            listening.listener.fd.as_fd(),
-            Mode::Nonblocking,
-        ) {
-            Ok(fd) => {
-                self.ready.push_front(id.key());
-                self.due += 1;
-                match self.register(
-                    fd,
-                    Flags::READING.and(Flags::READABLE),
-                    L::initial(Interest::READ),
-                ) {
-                    Ok(token) => {
-                        // The client has often sent its first request already: look at once, before the next wait.
-                        self.slots.open_mut(token)?.flags.set(Flags::QUEUED);
-                        self.ready.push_front(token.pack(key::SOCKET));
-                        self.due += 1;
-                        Some(Event::Accepted {
-                            token,
-                            listener: id,
-                        })
-                    }
-                    Err(error) => Some(Event::AcceptFailed {
-                        listener: id,
-                        error,
-                    }),
-                }
-            }
+        let fd = listening.listener.fd.as_fd();
+        match sys::accept4(&mut self.probe, fd, Mode::Nonblocking) {
+            Ok(fd) => self.accepted(id, fd),
             Err(error) => match sys::accept_error(&error) {
                 AcceptError::ThisConnection => {
-                    self.ready.push_front(id.key());
-                    self.due += 1;
+                    self.accept_again(id);
                     None
                 }
                 AcceptError::NotReady => {
-                    if listening.stopping {
+                    if listening.stopping.is_some() {
                         self.close_listener(id);
                     }
                     None
@@ -117,26 +122,41 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    fn exhausted(
-        &mut self,
-        id: ListenerId,
-        error: Option<std::io::Error>,
-    ) -> Option<Event<'static>> {
-        let listening = self.listeners.get_mut(id.0 as usize)?.as_mut()?;
-        if listening.stopping {
-            self.close_listener(id);
-            return None;
+    fn accepted(&mut self, id: ListenerId, fd: OwnedFd) -> Option<Event<'static>> {
+        let listener = id;
+        match self.listening(id)?.stopping.as_mut() {
+            Some(0) => self.close_listener(id),
+            Some(left) => {
+                *left -= 1;
+                self.accept_again(id);
+            }
+            None => self.accept_again(id),
         }
+        let flags = Flags::READING.and(Flags::READABLE);
+        match self.register(fd, flags, L::initial(Interest::READ)) {
+            Ok(token) => {
+                // The client has often sent its first request already: look at once, before the next wait.
+                self.slots.open_mut(token)?.flags.set(Flags::QUEUED);
+                self.ready.push_front(token.pack(key::SOCKET));
+                self.due += 1;
+                Some(Event::Accepted { token, listener })
+            }
+            Err(error) => Some(Event::AcceptFailed { listener, error }),
+        }
+    }
+
+    /// Nothing more can be held now. `None`: the table is full, which is no failure.
+    fn exhausted(&mut self, id: ListenerId, error: Option<io::Error>) -> Option<Event<'static>> {
+        let listening = self.listening(id)?;
         let first = !listening.exhausted;
         listening.exhausted = true;
         if error.is_some() {
             self.retry_at = Some(Instant::now() + RETRY);
         }
         self.update_listener(id);
-        error.filter(|_| first).map(|error| Event::AcceptFailed {
-            listener: id,
-            error,
-        })
+        let listener = id;
+        let failed = |error| Event::AcceptFailed { listener, error };
+        error.filter(|_| first).map(failed)
     }
 
     /// Stops or resumes watching, as the listener's state asks.
@@ -144,16 +164,21 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
             return;
         };
-        let wanted = !listening.held && !listening.exhausted;
+        let stopping = listening.stopping.is_some();
+        let wanted = (stopping || !listening.held) && !listening.exhausted;
+        if wanted && (stopping || (L::EDGE && !listening.watched)) {
+            // Clients that came meanwhile made an edge that nobody looked at; and where nobody waits, there is no
+            // report that would let a stopping listener find that out.
+            self.enqueue_listener(id);
+        }
+        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
+            return;
+        };
         if wanted == listening.watched {
             return;
         }
         listening.watched = wanted;
         if L::EDGE {
-            // Clients that came meanwhile made an edge that nobody looked at.
-            if wanted {
-                self.ready.push_back(id.key());
-            }
             return;
         }
         let interest = if wanted {
@@ -162,18 +187,15 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             Interest::NONE
         };
         let fd = listening.listener.fd.as_fd();
-        if self
-            .poller
-            .change(&mut self.probe, fd, id.key(), interest)
-            .is_err()
-        {
+        let changed = self.poller.change(&mut self.probe, fd, id.key(), interest);
+        if changed.is_err() {
             // ENOMEM at most: nothing was changed, so the state must not say that it was.
             listening.watched = !wanted;
         }
     }
 
     pub(super) fn hold_accept(&mut self, id: ListenerId, held: bool) {
-        if let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) {
+        if let Some(listening) = self.listening(id) {
             listening.held = held;
             self.update_listener(id);
         }
@@ -181,25 +203,26 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
 
     /// Accepts what waits, then closes.
     pub(super) fn stop_accepting(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
-            return;
-        };
-        listening.stopping = true;
-        listening.budget = self.config.accepts_per_turn;
-        self.ready.push_front(id.key());
-        self.due += 1;
+        let budget = self.config.accepts_per_turn;
+        if let Some(listening) = self.listening(id)
+            && listening.stopping.is_none()
+        {
+            // The kernel lets one more wait than the backlog says (listen(2)).
+            listening.stopping = Some(listening.listener.backlog);
+            listening.budget = budget;
+            self.accept_again(id);
+        }
     }
 
     fn close_listener(&mut self, id: ListenerId) {
-        if let Some(listening) = self.listeners.get_mut(id.0 as usize).and_then(Option::take) {
-            if L::EDGE {
-                let _ = self
-                    .poller
-                    .remove(&mut self.probe, listening.listener.fd.as_fd());
-            }
-            let _ = sys::close(&mut self.probe, listening.listener.fd);
-            self.queued
-                .push_back(Event::ListenerClosed { listener: id });
+        let place = self.listeners.get_mut(id.0 as usize);
+        if let Some(listening) = place.and_then(Option::take) {
+            // Workers may share a Unix listener: then closing our descriptor does not take it from our poller.
+            let fd = listening.listener.fd;
+            let _ = self.poller.remove(&mut self.probe, fd.as_fd());
+            let _ = sys::close(&mut self.probe, fd);
+            let listener = id;
+            self.queued.push_back(Event::ListenerClosed { listener });
         }
     }
 

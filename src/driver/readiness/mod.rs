@@ -21,7 +21,6 @@ mod serve;
 mod slots;
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -85,7 +84,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             return;
         };
         let interest = slot.interest();
-        if interest == slot.registered {
+        if interest == slot.registered || slot.flags.has(Flags::DETACHED) {
             return;
         }
         slot.registered = interest;
@@ -122,8 +121,12 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
                 break;
             };
             let (kind, token) = Token::unpack(ready.key);
+            match kind {
+                key::WAKER => self.ready.push_back(ready.key),
+                key::LISTENER => self.enqueue_listener(ListenerId(token.index)),
+                _ => {}
+            }
             if kind != key::SOCKET {
-                self.ready.push_back(ready.key);
                 continue;
             }
             let Some(slot) = self.slots.open_mut(token) else {
@@ -205,7 +208,8 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
 
     fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token> {
         sys::set_mode(&mut self.probe, stream.as_fd(), Mode::Nonblocking)?;
-        self.register(stream, Flags::READING, L::initial(Interest::READ))
+        let flags = Flags::READING.and(Flags::FOREIGN);
+        self.register(stream, flags, L::initial(Interest::READ))
     }
 
     fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
@@ -220,12 +224,13 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn read_file(&mut self, token: Token, file: FileSlice, mut buf: Vec<u8>) {
+        if self.slots.open(token).is_none() {
+            return;
+        }
+        buf.resize(file.wanted(buf.capacity()), 0);
         // Readiness says nothing about files: epoll(7) refuses them. pread(2) may wait for the disk.
-        let wanted = usize::try_from(file.range.end - file.range.start)
-            .unwrap_or(usize::MAX)
-            .min(buf.capacity());
-        buf.resize(wanted, 0);
-        let result = pread(&mut self.probe, &file.file, &mut buf, file.range.start);
+        let fd = file.file.as_fd();
+        let result = sys::pread(&mut self.probe, fd, &mut buf, file.range.start);
         buf.truncate(*result.as_ref().unwrap_or(&0));
         self.queued.push_back(Event::FileRead {
             token,
@@ -238,7 +243,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         sys::set_mode(&mut self.probe, socket.as_fd(), Mode::Nonblocking)?;
         self.register(
             socket,
-            Flags::READING.and(Flags::DATAGRAM),
+            Flags::READING.and(Flags::DATAGRAM).and(Flags::FOREIGN),
             L::initial(Interest::READ),
         )
     }
@@ -247,9 +252,14 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         let Some(fd) = self.slots.open(socket).and_then(|slot| slot.fd.as_ref()) else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };
-        let whole = buf.pieces().collect::<Vec<_>>().concat();
         // A datagram that finds the socket's buffer full is refused, as on any UDP socket: the caller may drop it.
-        match sys::sendto(&mut self.probe, fd.as_fd(), &whole, to) {
+        let sent = if let Some(bytes) = buf.single() {
+            sys::sendto(&mut self.probe, fd.as_fd(), bytes, to)
+        } else {
+            let whole = buf.pieces().collect::<Vec<_>>().concat();
+            sys::sendto(&mut self.probe, fd.as_fd(), &whole, to)
+        };
+        match sent {
             Ok(_) => Submit::Done(buf),
             Err(error) => Submit::Failed(buf, error),
         }
@@ -288,14 +298,10 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         let Some(slot) = self.slots.open_mut(token) else {
             return;
         };
-        slot.flags.set(Flags::SHUT);
-        let Some(fd) = slot.fd.as_ref() else { return };
-        if let Err(error) = sys::shutdown(&mut self.probe, fd.as_fd(), How::Write) {
-            self.queued.push_back(Event::Failed {
-                token,
-                op: Op::Shutdown,
-                error,
-            });
+        if slot.send.is_some() {
+            slot.flags.set(Flags::ENDING);
+        } else {
+            self.end_now(token);
         }
     }
 
@@ -304,10 +310,11 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             return;
         };
         let unsent = slot.send.take().map(|send| *send);
-        slot.flags = Flags::CLOSING;
+        let flags = std::mem::replace(&mut slot.flags, Flags::CLOSING);
         let Some(fd) = slot.fd.take() else { return };
-        if L::EDGE {
-            // mio keeps a record of what is registered; the kernel itself forgets a descriptor when it is closed.
+        if (L::EDGE || flags.has(Flags::FOREIGN)) && !flags.has(Flags::DETACHED) {
+            // The kernel forgets a socket by itself when its last descriptor is closed, and a foreign one may have
+            // others. mio wants to be told in any case.
             let _ = self.poller.remove(&mut self.probe, fd.as_fd());
         }
         // close(2) reports errors of earlier writes to files. A socket has told us everything already.
@@ -317,11 +324,13 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
 
     fn ask_peer(&mut self, token: Token) {
         let fd = self.slots.open(token).and_then(|slot| slot.fd.as_ref());
-        let address = fd.and_then(|fd| sys::getpeername(&mut self.probe, fd.as_fd()).ok());
+        let Some(fd) = fd else { return };
+        let address = sys::getpeername(&mut self.probe, fd.as_fd()).ok();
         self.queued.push_back(Event::Peer { token, address });
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        // Before the wait: a place that came free in the last turn may be all that a client waits for.
         self.retry_accept();
         let timeout = if self.ready.is_empty() && self.queued.is_empty() {
             self.until_retry(timeout)
@@ -342,6 +351,11 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             if let Some(event) = self.queued.pop_front() {
                 if let Event::Closed { token, .. } = event {
                     self.slots.free(token);
+                } else if event
+                    .dies_with()
+                    .is_some_and(|token| self.slots.open(token).is_none())
+                {
+                    continue;
                 }
                 return Some(event);
             }
@@ -398,8 +412,4 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     fn probe(&mut self) -> &mut P {
         &mut self.probe
     }
-}
-
-fn pread(probe: &mut impl Probe, file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    sys::pread(probe, file.as_fd(), buf, offset)
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::poller::Poller;
 use super::slots::Flags;
-use super::{Event, Op, Probe, Readiness, SendBuf, StreamError, Submit, Token, key, sys};
+use super::{Event, How, Op, Probe, Readiness, SendBuf, StreamError, Submit, Token, key, sys};
 use crate::buf::PARTS_MAX;
 
 /// What came of serving a socket. The bytes stay in the driver's buffer until the event is made.
@@ -83,9 +83,12 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     /// After a receive: a level-triggered poller reports again if there is more; for an edge-triggered one the bit
     /// stays until EAGAIN. A short read is no proof that the socket is empty, since a FIN may stand behind it.
     fn read_once(&mut self, token: Token) {
-        if L::EDGE {
+        let Some(slot) = self.slots.open_mut(token) else {
+            return;
+        };
+        if L::EDGE || slot.flags.has(Flags::DETACHED) {
             self.enqueue(token);
-        } else if let Some(slot) = self.slots.open_mut(token) {
+        } else {
             slot.flags.clear(Flags::READABLE);
         }
     }
@@ -104,12 +107,13 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         let Some(slot) = self.slots.open_mut(token) else {
             return Served::Nothing;
         };
-        slot.flags.clear(Flags::READABLE);
         if sys::stream_error(&error) == StreamError::NotReady {
+            slot.flags.clear(Flags::READABLE);
             return Served::Nothing;
         }
         if slot.flags.has(Flags::DATAGRAM) {
             // An ICMP answer to an earlier datagram (ip(7)): it concerns that datagram, not the socket.
+            slot.flags.clear(Flags::HUNG_UP);
             self.read_once(token);
             return Served::Event(Event::Failed {
                 token,
@@ -133,21 +137,22 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         if !slot.flags.has(Flags::HUNG_UP) {
             return Served::Nothing;
         }
-        let finished = slot.flags.has(Flags::ENDED) && slot.flags.has(Flags::SHUT);
-        let error = slot
-            .fd
-            .as_ref()
-            .map(|fd| sys::error(&mut self.probe, fd.as_fd()));
-        self.forget(token);
+        let datagram = slot.flags.has(Flags::DATAGRAM);
+        let error = match slot.fd.as_ref() {
+            Some(fd) => sys::error(&mut self.probe, fd.as_fd()),
+            None => Ok(None),
+        };
         match error {
-            Some(Ok(None)) if finished => Served::Nothing,
-            Some(Ok(Some(error)) | Err(error)) => Served::Event(Event::Failed {
-                token,
-                op: Op::Receive,
-                error,
-            }),
-            _ => {
-                let error = io::Error::from_raw_os_error(libc::ECONNRESET);
+            Ok(None) => {
+                self.finished(token);
+                Served::Nothing
+            }
+            Ok(Some(error)) | Err(error) => {
+                if datagram {
+                    slot.flags.clear(Flags::HUNG_UP);
+                } else {
+                    self.forget(token);
+                }
                 Served::Event(Event::Failed {
                     token,
                     op: Op::Receive,
@@ -157,15 +162,38 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    /// Takes a dead socket from the poller. It stays open until the reactor closes it.
+    /// Both directions have ended, without an error. Bytes may still wait while receiving is paused, so what the poller
+    /// said is remembered, and the poller itself is asked no more.
+    fn finished(&mut self, token: Token) {
+        self.detach(token);
+        if let Some(slot) = self.slots.open_mut(token)
+            && !slot.flags.has(Flags::ENDED)
+        {
+            slot.flags.set(Flags::READABLE);
+        }
+    }
+
+    /// Forgets a dead socket. It stays open until the reactor closes it.
     fn forget(&mut self, token: Token) {
+        self.detach(token);
+        if let Some(slot) = self.slots.open_mut(token) {
+            let spent = Flags::READING.and(Flags::READABLE).and(Flags::HUNG_UP);
+            slot.flags.clear(spent);
+            slot.flags.set(Flags::ENDED);
+        }
+    }
+
+    /// Takes a socket from the poller.
+    fn detach(&mut self, token: Token) {
         let Some(slot) = self.slots.open_mut(token) else {
             return;
         };
-        slot.flags
-            .clear(Flags::READING.and(Flags::READABLE).and(Flags::HUNG_UP));
-        slot.flags.set(Flags::ENDED);
+        if slot.flags.has(Flags::DETACHED) {
+            return;
+        }
+        slot.flags.set(Flags::DETACHED);
         if let Some(fd) = slot.fd.as_ref() {
+            // It fails only for a socket that the poller does not know: then there is nothing to take.
             let _ = self.poller.remove(&mut self.probe, fd.as_fd());
         }
     }
@@ -237,12 +265,30 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         if L::EDGE {
             slot.flags.set(Flags::WRITABLE);
         }
+        if slot.flags.has(Flags::ENDING) && sent.is_ok() {
+            self.end_now(token);
+        }
         self.update_interest(token);
         Some(Event::Sent {
             token,
             buf: *buf,
             result: sent,
         })
+    }
+}
+
+impl<L: Poller, P: Probe> Readiness<L, P> {
+    /// FIN behind what the kernel has taken so far.
+    pub(super) fn end_now(&mut self, token: Token) {
+        let fd = self.slots.open(token).and_then(|slot| slot.fd.as_ref());
+        let Some(fd) = fd else { return };
+        if let Err(error) = sys::shutdown(&mut self.probe, fd.as_fd(), How::Write) {
+            self.queued.push_back(Event::Failed {
+                token,
+                op: Op::Shutdown,
+                error,
+            });
+        }
     }
 }
 

@@ -25,12 +25,16 @@ impl Flags {
     pub(super) const CONNECTING: Self = Self(1 << 5);
     /// The peer's FIN was taken.
     pub(super) const ENDED: Self = Self(1 << 6);
-    /// We have sent FIN.
-    pub(super) const SHUT: Self = Self(1 << 7);
+    /// FIN is to follow the send in flight.
+    pub(super) const ENDING: Self = Self(1 << 7);
     /// Closed; `Closed` has not been taken.
     pub(super) const CLOSING: Self = Self(1 << 8);
     /// Receives datagrams.
     pub(super) const DATAGRAM: Self = Self(1 << 9);
+    /// Taken from the poller, which had only one thing left to say and would have repeated it for ever.
+    pub(super) const DETACHED: Self = Self(1 << 10);
+    /// Came from outside: somebody may hold the same socket under another descriptor.
+    pub(super) const FOREIGN: Self = Self(1 << 11);
 
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

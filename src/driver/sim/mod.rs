@@ -1,455 +1,281 @@
-//! A kernel made of memory: the fourth driver, for tests.
+//! A kernel made of memory: the driver for tests of everything above the seam.
 //!
 //! ```text
-//!   test ── SimPeer: write, end, reset, read ──▶ Net ◀── Sim (a Driver) ◀── reactor
+//!   SimPeer::write ──▶ link ──▶ wait: what is ready, in the seed's order ──▶ next_event ──▶ Event
+//!   SimPeer::read  ◀── link ◀── send, as much as the plan lets it take   ◀── SendBuf
 //! ```
 //!
-//! Nothing blocks and nothing happens by itself: a test writes as a peer, makes a turn, and reads what came out. A seed
-//! decides what a real kernel would decide: the order of ready sockets, whether a send is done at once (as with
-//! readiness) or answered later (as with rings), how much of it is taken each time, and when a close is answered. The
-//! same seed gives the same run.
+//! No thread, no clock, no socket: a test writes as a peer, lets the driver take a turn, and looks at what came of it.
+//! The same seed does the same to the same calls, so a failure can be repeated by its seed. Everything that it does is
+//! legal for one of the real drivers, and it passes the same conformance suite. A [`Plan`] says what is left to chance;
+//! handles of [`SimNet`] decide the rest: where writes are cut, how much a send takes, who resets when.
 //!
-//! It does not model time, backlogs that overflow, or TCP's own states.
+//! What it does not model: time (`wait` never sleeps, whatever its limit), running out of descriptors or memory, the
+//! loss and the delay of packets, the length of listen queues, connections of a driver to itself, and wakes that race
+//! with a wait.
+//!
+//! ```text
+//! let mut driver = Sim::open(&config, Plan::seeded(7, Shape::Completion))?;
+//! let listener = driver.net().listener(Family::Inet, 16);
+//! let address = listener.address.clone();
+//! driver.listen(listener)?;
+//! let peer = driver.net().connect(&address)?;
+//! peer.write(b"GET / HTTP/1.1\r\n");
+//! driver.wait(None)?;
+//! while let Some(event) = driver.next_event() { … }
+//! ```
 #![forbid(unsafe_code)]
 
+mod answer;
+mod link;
 mod net;
+mod plan;
+mod random;
+mod slots;
+mod turn;
 
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use net::{Net, Pipe};
-pub(crate) use net::{SimNet, SimPeer};
+use link::Link;
+use net::{Known, World};
+pub(crate) use net::{SimDatagram, SimHost, SimNet, SimPeer, SimRead};
+pub(crate) use plan::{Plan, Shape};
+use random::Random;
+use slots::{Kind, Slots, State};
+use turn::{Due, Listening};
 
 use super::{Config, Driver, Event, FileSlice, Listener, ListenerId, Op, Submit, Token, Waker};
 use crate::buf::SendBuf;
-use crate::sys::{Address, Silent};
+use crate::sys::Address;
 
-/// One connection's record.
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    /// The connection in the net; `None`: vacant, or closed.
-    pipe: Option<usize>,
-    send: Option<SendBuf>,
-    reading: bool,
-    ended: bool,
-    datagram: bool,
-}
-
-/// What a turn will do, in the order that the seed chose.
-#[derive(Clone, Copy)]
-enum Action {
-    Accept(ListenerId),
-    Flush(Token),
-    Receive(Token),
-}
-
-struct Listening {
-    held: bool,
-}
-
-/// The in-memory driver. [`Sim::net`] is the other side of its sockets.
+/// A driver in memory.
 pub(crate) struct Sim {
-    net: SimNet,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    plan: Plan,
+    random: Random,
+    config: Config,
+    world: Rc<RefCell<World>>,
+    slots: Slots,
     listeners: Vec<Option<Listening>>,
-    connections_max: usize,
+    /// Answers that were known at once. They come before anything new.
     queued: VecDeque<Event<'static>>,
-    /// Answers that come in the next turn.
-    later: VecDeque<Event<'static>>,
-    actions: VecDeque<Action>,
-    lent: Vec<u8>,
+    /// Answers that come after so many turns.
+    later: Vec<(usize, Event<'static>)>,
+    /// What this turn yields.
+    due: VecDeque<Due>,
+    /// The memory that is lent.
+    lend: Vec<u8>,
     woken: Arc<AtomicBool>,
-    probe: Silent,
 }
 
 impl Sim {
-    /// A driver whose kernel behaves as `seed` says. Seed 0 is plain: in order, everything at once.
-    pub(crate) fn seeded(config: &Config, seed: u64) -> Self {
-        Self {
-            net: SimNet::new(seed),
-            slots: Vec::new(),
-            free: Vec::new(),
-            listeners: Vec::new(),
-            connections_max: config.connections_max as usize,
-            queued: VecDeque::new(),
-            later: VecDeque::new(),
-            actions: VecDeque::new(),
-            lent: Vec::new(),
-            woken: Arc::default(),
-            probe: Silent,
-        }
-    }
-
-    /// The other side of this driver's sockets.
+    /// The network around this driver.
     pub(crate) fn net(&self) -> SimNet {
-        self.net.clone()
+        let world = self.world.clone();
+        SimNet { world }
     }
-
-    fn occupy(&mut self, pipe: usize) -> Token {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            self.slots.len() as u32 - 1
-        });
-        let slot = &mut self.slots[index as usize];
-        let generation = slot.generation;
-        *slot = Slot {
-            generation,
-            pipe: Some(pipe),
-            reading: true,
-            ..Slot::default()
-        };
-        Token { index, generation }
-    }
-
-    fn live(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    fn open(&mut self, token: Token) -> Option<(&mut Slot, usize)> {
-        let slot = self.slots.get_mut(token.index as usize)?;
-        if slot.generation != token.generation {
-            return None;
-        }
-        let pipe = slot.pipe?;
-        Some((slot, pipe))
-    }
-
-    /// Answers now or in the next turn, as the seed says.
-    fn answer(&mut self, event: Event<'static>) {
-        if self.net.lock().chance() {
-            self.later.push_back(event);
-        } else {
-            self.queued.push_back(event);
-        }
-    }
-
-    fn accept(&mut self, id: ListenerId) -> Option<Event<'static>> {
-        self.listeners[id.0 as usize]
-            .as_ref()
-            .filter(|listening| !listening.held)?;
-        if self.live() >= self.connections_max {
-            return None;
-        }
-        let pipe = self.net.lock().next_waiting(id)?;
-        let token = self.occupy(pipe);
-        Some(Event::Accepted {
-            token,
-            listener: id,
-        })
-    }
-
-    fn flush(&mut self, token: Token) -> Option<Event<'static>> {
-        let net = self.net.clone();
-        let (slot, pipe) = self.open(token)?;
-        let mut buf = slot.send.take()?;
-        match net.lock().take_output(pipe, &mut buf) {
-            Ok(()) if buf.remaining() > 0 => {
-                slot.send = Some(buf);
-                None
-            }
-            result => Some(Event::Sent { token, buf, result }),
-        }
-    }
-
-    /// What a receive on the connection answers.
-    fn receive(&mut self, token: Token) -> Option<Received> {
-        let net = self.net.clone();
-        let (slot, pipe) = self.open(token)?;
-        if !slot.reading || slot.ended {
-            return None;
-        }
-        let mut net = net.lock();
-        let Pipe {
-            to_server,
-            fin,
-            reset,
-            ..
-        } = net.pipe(pipe);
-        if *reset {
-            slot.ended = true;
-            let error = io::Error::from_raw_os_error(libc::ECONNRESET);
-            return Some(Received::Event(Event::Failed {
-                token,
-                op: Op::Receive,
-                error,
-            }));
-        }
-        if let Some(bytes) = to_server.pop_front() {
-            return Some(if slot.datagram {
-                Received::Datagram(bytes)
-            } else {
-                Received::Bytes(bytes)
-            });
-        }
-        if *fin {
-            slot.ended = true;
-            return Some(Received::Event(Event::Ended { token }));
-        }
-        None
-    }
-}
-
-enum Received {
-    Bytes(Vec<u8>),
-    Datagram(Vec<u8>),
-    Event(Event<'static>),
 }
 
 impl Driver for Sim {
-    type Probe = Silent;
+    type Probe = Plan;
 
-    fn open(config: &Config, _probe: Silent) -> io::Result<Self> {
-        Ok(Self::seeded(config, 0))
+    fn open(config: &Config, plan: Plan) -> io::Result<Self> {
+        Ok(Self {
+            random: Random::new(plan.seed),
+            plan,
+            config: config.clone(),
+            world: Rc::default(),
+            slots: Slots::default(),
+            listeners: Vec::new(),
+            queued: VecDeque::new(),
+            later: Vec::new(),
+            due: VecDeque::new(),
+            lend: Vec::new(),
+            woken: Arc::default(),
+        })
     }
 
-    fn listen(&mut self, _listener: Listener) -> io::Result<ListenerId> {
-        let id = ListenerId(self.listeners.len() as u32);
-        self.listeners.push(Some(Listening { held: false }));
-        self.net.lock().add_listener();
-        Ok(id)
+    fn listen(&mut self, listener: Listener) -> io::Result<ListenerId> {
+        let address = listener.address.clone();
+        self.world.borrow_mut().open_port(address, true)?;
+        self.listeners.push(Some(Listening::new(listener)));
+        Ok(ListenerId(self.listeners.len() as u32 - 1))
     }
 
     fn stop_listening(&mut self, listener: ListenerId) {
-        while let Some(event) = self.accept(listener) {
-            self.queued.push_back(event);
+        if let Some(listening) = self.listening(listener) {
+            listening.stopping = true;
         }
-        self.listeners[listener.0 as usize] = None;
-        self.net.lock().refuse_waiting(listener);
-        self.queued.push_back(Event::ListenerClosed { listener });
     }
 
-    fn connect(&mut self, _to: &Address, _from: Option<&Address>) -> io::Result<Token> {
-        let (pipe, refused) = self.net.lock().connect_out();
-        let token = self.occupy(pipe);
-        if refused {
-            let error = io::Error::from_raw_os_error(libc::ECONNREFUSED);
-            self.answer(Event::Failed {
-                token,
-                op: Op::Connect,
-                error,
-            });
-        } else {
-            self.answer(Event::Connected { token });
-        }
+    fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
+        let mut world = self.world.borrow_mut();
+        let source = match from {
+            Some(Address::Inet(from)) if from.port() == 0 => {
+                let Address::Inet(mut unused) = world.unused(to.family()) else {
+                    return Err(io::ErrorKind::InvalidInput.into());
+                };
+                unused.set_ip(from.ip());
+                Address::Inet(unused)
+            }
+            Some(from) => from.clone(),
+            None => world.source(to),
+        };
+        let link = Link::new(to.clone(), source);
+        let answer = world.knock(to, link.clone(), false);
+        drop(world);
+        let token = self.slots.occupy(Kind::Stream(link), State::Connecting);
+        let op = Op::Connect;
+        self.answer(match answer {
+            Ok(()) => Event::Connected { token },
+            Err(error) => Event::Failed { token, op, error },
+        });
         Ok(token)
     }
 
-    fn adopt(&mut self, _stream: OwnedFd) -> io::Result<Token> {
-        // The descriptor stands for nothing here: its other side is the next peer of `SimNet::connected_out`.
-        let (pipe, _) = self.net.lock().connect_out();
-        Ok(self.occupy(pipe))
+    fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token> {
+        let known = self.world.borrow_mut().known.remove(&stream.as_raw_fd());
+        match known {
+            Some(Known::Stream(link)) => Ok(self.slots.occupy(Kind::Stream(link), State::Open)),
+            _ => Err(io::Error::from_raw_os_error(libc::ENOTSOCK)),
+        }
     }
 
-    fn send(&mut self, token: Token, mut buf: SendBuf) -> Submit {
-        let net = self.net.clone();
-        let Some((slot, pipe)) = self.open(token) else {
-            return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
-        };
-        assert!(
-            slot.send.is_none(),
-            "at most one send is in flight per connection"
-        );
-        let mut net = net.lock();
-        if net.chance() {
-            // As a ring: whatever comes of it is told later.
-            slot.send = Some(buf);
-            return Submit::InFlight;
-        }
-        match net.take_output(pipe, &mut buf) {
-            Ok(()) if buf.remaining() == 0 => Submit::Done(buf),
-            Ok(()) => {
-                slot.send = Some(buf);
-                Submit::InFlight
-            }
-            Err(error) => Submit::Failed(buf, error),
-        }
+    fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
+        self.start_send(token, buf)
     }
 
     fn unsent(&self, token: Token) -> usize {
-        let slot = self
-            .slots
-            .get(token.index as usize)
-            .filter(|slot| slot.generation == token.generation);
-        slot.and_then(|slot| slot.send.as_ref())
-            .map_or(0, SendBuf::remaining)
+        let send = self.slots.peek(token).and_then(|slot| slot.send.as_ref());
+        send.map_or(0, SendBuf::remaining)
     }
 
-    fn read_file(&mut self, token: Token, file: FileSlice, mut buf: Vec<u8>) {
-        if self.open(token).is_none() {
-            return;
+    fn read_file(&mut self, token: Token, file: FileSlice, buf: Vec<u8>) {
+        self.start_read(token, &file, buf);
+    }
+
+    fn bind_datagram(&mut self, socket: OwnedFd) -> io::Result<Token> {
+        let known = self.world.borrow_mut().known.remove(&socket.as_raw_fd());
+        match known {
+            Some(Known::Datagram(at)) => Ok(self.slots.occupy(Kind::Datagram(at), State::Open)),
+            _ => Err(io::Error::from_raw_os_error(libc::ENOTSOCK)),
         }
-        let wanted = (file.range.end - file.range.start).min(buf.capacity() as u64);
-        buf.resize(wanted as usize, 0);
-        let result = file.file.read_at(&mut buf, file.range.start);
-        buf.truncate(*result.as_ref().unwrap_or(&0));
-        self.answer(Event::FileRead {
-            token,
-            buf,
-            result: result.map(drop),
-        });
     }
 
-    fn bind_datagram(&mut self, _socket: OwnedFd) -> io::Result<Token> {
-        let (pipe, _) = self.net.lock().connect_out();
-        let token = self.occupy(pipe);
-        self.slots[token.index as usize].datagram = true;
-        Ok(token)
-    }
-
-    fn send_to(&mut self, socket: Token, _to: &Address, mut buf: SendBuf) -> Submit {
-        let net = self.net.clone();
-        let Some((_, pipe)) = self.open(socket) else {
-            return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
-        };
-        match net.lock().take_all_output(pipe, &mut buf) {
-            Ok(()) => Submit::Done(buf),
-            Err(error) => Submit::Failed(buf, error),
-        }
+    fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
+        self.send_datagram(socket, to, buf)
     }
 
     fn pause_recv(&mut self, token: Token) {
-        if let Some((slot, _)) = self.open(token) {
+        if let Some(slot) = self.slots.open(token) {
             slot.reading = false;
         }
     }
 
     fn resume_recv(&mut self, token: Token) {
-        if let Some((slot, _)) = self.open(token) {
+        if let Some(slot) = self.slots.open(token) {
             slot.reading = true;
         }
     }
 
     fn pause_accept(&mut self, listener: ListenerId) {
-        if let Some(listening) = self.listeners[listener.0 as usize].as_mut() {
+        if let Some(listening) = self.listening(listener) {
             listening.held = true;
         }
     }
 
     fn resume_accept(&mut self, listener: ListenerId) {
-        if let Some(listening) = self.listeners[listener.0 as usize].as_mut() {
+        if let Some(listening) = self.listening(listener) {
             listening.held = false;
         }
     }
 
     fn shutdown_write(&mut self, token: Token) {
-        let net = self.net.clone();
-        if let Some((_, pipe)) = self.open(token) {
-            net.lock().pipe(pipe).server_fin = true;
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
+        if slot.send.is_some() {
+            slot.ending = true;
+        } else if let Some(link) = slot.link() {
+            link.borrow_mut().driver_ended = true;
         }
     }
 
     fn close(&mut self, token: Token) {
-        let net = self.net.clone();
-        let Some((slot, pipe)) = self.open(token) else {
+        let Some(slot) = self.slots.open(token) else {
             return;
         };
-        slot.pipe = None;
-        let unsent = slot.send.take();
-        net.lock().close(pipe);
+        slot.state = State::Closing;
+        match slot.kind.take() {
+            Some(Kind::Stream(link)) => link.borrow_mut().close(),
+            Some(Kind::Datagram(at)) => {
+                self.world.borrow_mut().mail.remove(&at);
+            }
+            None => {}
+        }
+        // The buffer stays in the slot: it comes back with the answer.
+        let unsent = None;
         self.answer(Event::Closed { token, unsent });
     }
 
     fn ask_peer(&mut self, token: Token) {
-        let address = self
-            .open(token)
-            .and_then(|(_, pipe)| format!("127.0.0.1:{}", 1024 + pipe).parse().ok());
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
+        let link = slot.link().map(|link| link.borrow());
+        let known = link.filter(|link| !link.peer_reset);
+        let address = known.map(|link| link.peer_address.clone());
         self.answer(Event::Peer { token, address });
     }
 
     fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
-        self.queued.append(&mut self.later);
-        if self.woken.swap(false, Ordering::SeqCst) {
-            self.queued.push_back(Event::Woken);
-        }
-        let mut actions = Vec::new();
-        for (index, slot) in self
-            .slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.pipe.is_some())
-        {
-            let token = Token {
-                index: index as u32,
-                generation: slot.generation,
-            };
-            actions.push(Action::Flush(token));
-            actions.push(Action::Receive(token));
-        }
-        let mut net = self.net.lock();
-        for index in 0..self.listeners.len() as u32 {
-            let waiting = net.waiting(ListenerId(index));
-            actions.extend(std::iter::repeat_n(
-                Action::Accept(ListenerId(index)),
-                waiting,
-            ));
-        }
-        net.shuffle(&mut actions);
-        self.actions = actions.into();
+        self.begin_turn();
         Ok(())
     }
 
     fn next_event(&mut self) -> Option<Event<'_>> {
-        loop {
-            if let Some(event) = self.queued.pop_front() {
-                if let Event::Closed { token, .. } = event {
-                    let slot = &mut self.slots[token.index as usize];
-                    slot.generation = Token::next_generation(slot.generation);
-                    self.free.push(token.index);
-                }
-                return Some(event);
-            }
-            match self.actions.pop_front()? {
-                Action::Accept(listener) => {
-                    let accepted = self.accept(listener);
-                    self.queued.extend(accepted);
-                }
-                Action::Flush(token) => {
-                    let sent = self.flush(token);
-                    self.queued.extend(sent);
-                }
-                Action::Receive(token) => match self.receive(token) {
-                    Some(Received::Bytes(bytes)) => {
-                        self.lent = bytes;
-                        return Some(Event::Received {
-                            token,
-                            bytes: &mut self.lent,
-                        });
-                    }
-                    Some(Received::Datagram(bytes)) => {
-                        self.lent = bytes;
-                        let from = Address::Unix(crate::sys::UnixName::Unnamed);
-                        let bytes = &mut self.lent;
-                        return Some(Event::Datagram {
-                            socket: token,
-                            from,
-                            bytes,
-                            truncated: false,
-                        });
-                    }
-                    Some(Received::Event(event)) => return Some(event),
-                    None => {}
-                },
-            }
-        }
+        self.next()
     }
 
     fn waker(&self) -> Waker {
         let woken = self.woken.clone();
-        Waker::custom(move || woken.store(true, Ordering::SeqCst))
+        Waker::custom(move || woken.store(true, Ordering::Release))
     }
 
     fn teardown(&mut self, _limit: Duration) -> io::Result<()> {
+        self.later.clear();
+        self.queued.clear();
+        self.due.clear();
         Ok(())
     }
 
-    fn probe(&mut self) -> &mut Silent {
-        &mut self.probe
+    fn probe(&mut self) -> &mut Plan {
+        &mut self.plan
+    }
+}
+
+/// The process ends, and the kernel closes what it had: listeners, those who wait there, and every connection.
+impl Drop for Sim {
+    fn drop(&mut self) {
+        for (_, slot) in self.slots.connected() {
+            if let Some(link) = slot.link() {
+                link.borrow_mut().close();
+            }
+        }
+        for listening in self.listeners.iter().flatten() {
+            let port = self.world.borrow_mut().ports.remove(listening.address());
+            for link in port.into_iter().flat_map(|port| port.waiting) {
+                link.borrow_mut().driver_reset = true;
+            }
+        }
     }
 }

@@ -1,251 +1,315 @@
-//! The network between the in-memory driver and the test.
+//! The other side of a simulation: whoever the driver talks to.
 
-use std::cell::{RefCell, RefMut};
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
-use crate::buf::SendBuf;
-use crate::driver::ListenerId;
+use super::link::{Link, Shared};
+use crate::driver::Listener;
+use crate::sys::{Address, Family, UnixName};
 
-/// One connection, or one datagram socket.
-#[derive(Default)]
-pub(super) struct Pipe {
-    /// Each element is one lend.
-    pub(super) to_server: VecDeque<Vec<u8>>,
-    /// The peer has ended its side.
-    pub(super) fin: bool,
-    /// The peer has reset the connection.
-    pub(super) reset: bool,
-    to_peer: Vec<u8>,
-    /// How many more bytes the server may send before the peer reads; `None`: any number.
-    window: Option<usize>,
-    pub(super) server_fin: bool,
-    closed: bool,
+/// Datagrams on their way, and who sent them.
+type Mail = VecDeque<(Address, Vec<u8>)>;
+
+/// Who listens at an address.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) waiting: VecDeque<Shared>,
+    /// Listened at by the driver, or by a [`SimHost`].
+    of_driver: bool,
 }
 
-/// Everything that both sides share.
-pub(super) struct Net {
-    pipes: Vec<Pipe>,
-    /// For each listener: who waits to be accepted.
-    waiting: Vec<VecDeque<usize>>,
-    /// Connections that the server began.
-    outgoing: VecDeque<usize>,
-    refuses: bool,
-    /// 0: no chance at all.
-    random: u64,
+/// What a descriptor stands for that was handed out.
+#[derive(Debug)]
+pub(super) enum Known {
+    Stream(Shared),
+    Datagram(Address),
 }
 
-impl Net {
-    /// The next number of the seed's sequence (xorshift64).
-    fn next(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random
-    }
+/// Addresses and who is there. Nothing ever walks through these maps, so their order does not matter.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) ports: HashMap<Address, Port>,
+    pub(super) known: HashMap<RawFd, Known>,
+    pub(super) mail: HashMap<Address, Mail>,
+    /// How many addresses were made up.
+    made_up: u16,
+}
 
-    /// True for about half of the calls; never with seed 0.
-    pub(super) fn chance(&mut self) -> bool {
-        self.random != 0 && self.next() & 1 == 0
-    }
-
-    pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
-        if self.random == 0 {
-            return;
-        }
-        for end in (1..list.len()).rev() {
-            let other = self.next() as usize % (end + 1);
-            list.swap(end, other);
+impl World {
+    /// An address that nobody has: 127.0.0.1:10001 and on.
+    pub(super) fn unused(&mut self, family: Family) -> Address {
+        self.made_up = self.made_up.wrapping_add(1);
+        let port = 10_000_u16.wrapping_add(self.made_up);
+        match family {
+            Family::Inet => Address::Inet(([127, 0, 0, 1], port).into()),
+            Family::Inet6 => Address::Inet(([0, 0, 0, 0, 0, 0, 0, 1], port).into()),
+            Family::Unix => Address::Unix(UnixName::Abstract(format!("sim-{port}").into_bytes())),
         }
     }
 
-    pub(super) fn add_listener(&mut self) {
-        self.waiting.push(VecDeque::new());
-    }
-
-    pub(super) fn waiting(&self, listener: ListenerId) -> usize {
-        self.waiting[listener.0 as usize].len()
-    }
-
-    pub(super) fn next_waiting(&mut self, listener: ListenerId) -> Option<usize> {
-        self.waiting[listener.0 as usize].pop_front()
-    }
-
-    pub(super) fn refuse_waiting(&mut self, listener: ListenerId) {
-        for pipe in std::mem::take(&mut self.waiting[listener.0 as usize]) {
-            self.pipes[pipe].closed = true;
+    /// Where a client comes from that did not choose: a Unix client has no name.
+    pub(super) fn source(&mut self, to: &Address) -> Address {
+        match to.family() {
+            Family::Unix => Address::Unix(UnixName::Unnamed),
+            family => self.unused(family),
         }
     }
 
-    pub(super) fn connect_out(&mut self) -> (usize, bool) {
-        self.pipes.push(Pipe::default());
-        let pipe = self.pipes.len() - 1;
-        if !self.refuses {
-            self.outgoing.push_back(pipe);
+    /// A SYN: a connection waits where somebody of the other side listens.
+    pub(super) fn knock(&mut self, to: &Address, link: Shared, at_driver: bool) -> io::Result<()> {
+        match self.ports.get_mut(to) {
+            Some(port) if port.of_driver == at_driver => {
+                port.waiting.push_back(link);
+                Ok(())
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)),
         }
-        (pipe, self.refuses)
     }
 
-    pub(super) fn pipe(&mut self, pipe: usize) -> &mut Pipe {
-        &mut self.pipes[pipe]
-    }
-
-    /// The kernel takes what the peer's window and the seed allow.
-    pub(super) fn take_output(&mut self, pipe: usize, buf: &mut SendBuf) -> io::Result<()> {
-        let most = if self.chance() {
-            1 + self.next() as usize % 1000
-        } else {
-            usize::MAX
-        };
-        self.take_at_most(pipe, buf, most)
-    }
-
-    pub(super) fn take_all_output(&mut self, pipe: usize, buf: &mut SendBuf) -> io::Result<()> {
-        self.take_at_most(pipe, buf, usize::MAX)
-    }
-
-    fn take_at_most(&mut self, pipe: usize, buf: &mut SendBuf, most: usize) -> io::Result<()> {
-        let pipe = &mut self.pipes[pipe];
-        if pipe.reset || pipe.server_fin {
-            return Err(io::Error::from_raw_os_error(libc::EPIPE));
+    /// listen(2).
+    pub(super) fn open_port(&mut self, at: Address, of_driver: bool) -> io::Result<()> {
+        if self.ports.contains_key(&at) {
+            return Err(io::Error::from_raw_os_error(libc::EADDRINUSE));
         }
-        let count = buf
-            .remaining()
-            .min(most)
-            .min(pipe.window.unwrap_or(usize::MAX));
-        let bytes: Vec<u8> = buf.pieces().flatten().take(count).copied().collect();
-        pipe.to_peer.extend_from_slice(&bytes);
-        if let Some(window) = pipe.window.as_mut() {
-            *window -= count;
-        }
-        buf.advance(count);
+        let waiting = VecDeque::new();
+        self.ports.insert(at, Port { waiting, of_driver });
         Ok(())
     }
-
-    pub(super) fn close(&mut self, pipe: usize) {
-        let pipe = &mut self.pipes[pipe];
-        pipe.closed = true;
-        // close(2) with unread input resets the connection, and the peer may lose what it has not read.
-        if !pipe.to_server.is_empty() {
-            pipe.reset = true;
-        }
-    }
 }
 
-/// The test's handle on the whole network.
-#[derive(Clone)]
+/// A descriptor that stands for something in the simulation.
+fn stand_in() -> OwnedFd {
+    File::open("/dev/null").expect("every system has it").into()
+}
+
+/// The network around a [`Sim`](super::Sim).
+#[derive(Clone, Debug)]
 pub(crate) struct SimNet {
-    net: Rc<RefCell<Net>>,
+    pub(super) world: Rc<RefCell<World>>,
 }
 
 impl SimNet {
-    pub(super) fn new(seed: u64) -> Self {
-        let net = Net {
-            pipes: Vec::new(),
-            waiting: Vec::new(),
-            outgoing: VecDeque::new(),
-            refuses: false,
-            random: seed,
-        };
-        Self {
-            net: Rc::new(RefCell::new(net)),
+    /// A listener for `Driver::listen`, at an address that nobody has.
+    pub(crate) fn listener(&self, family: Family, backlog: u32) -> Listener {
+        let address = self.world.borrow_mut().unused(family);
+        let fd = stand_in();
+        Listener {
+            fd,
+            address,
+            backlog,
         }
     }
 
-    pub(super) fn lock(&self) -> RefMut<'_, Net> {
-        self.net.borrow_mut()
+    /// A client that connects to where the driver listens, and waits to be accepted. Any number may wait.
+    ///
+    /// # Errors
+    /// ECONNREFUSED: the driver does not listen there.
+    pub(crate) fn connect(&self, to: &Address) -> io::Result<SimPeer> {
+        let from = self.world.borrow_mut().source(to);
+        self.connect_from(&from, to)
     }
 
-    /// Connects to the driver's listener number `listener`.
-    pub(crate) fn connect(&self, listener: u32) -> SimPeer {
-        let mut net = self.lock();
-        net.pipes.push(Pipe::default());
-        let pipe = net.pipes.len() - 1;
-        net.waiting[listener as usize].push_back(pipe);
-        SimPeer {
-            net: self.clone(),
-            pipe,
-        }
+    /// As [`connect`](Self::connect), from an address.
+    pub(crate) fn connect_from(&self, from: &Address, to: &Address) -> io::Result<SimPeer> {
+        let link = Link::new(from.clone(), to.clone());
+        self.world.borrow_mut().knock(to, link.clone(), true)?;
+        Ok(SimPeer { link })
     }
 
-    /// The other side of the oldest connection that the driver began, or of a socket that it adopted or bound.
-    pub(crate) fn connected_out(&self) -> Option<SimPeer> {
-        let pipe = self.lock().outgoing.pop_front()?;
-        Some(SimPeer {
-            net: self.clone(),
-            pipe,
-        })
+    /// A server for the driver to connect to, at an address that nobody has.
+    pub(crate) fn host(&self, family: Family) -> SimHost {
+        let world = self.world.clone();
+        let address = world.borrow_mut().unused(family);
+        let opened = world.borrow_mut().open_port(address.clone(), false);
+        opened.expect("nobody has the address");
+        SimHost { world, address }
     }
 
-    /// How many lends have not been taken by the driver.
-    pub(crate) fn lends_waiting(&self) -> usize {
-        self.lock()
-            .pipes
-            .iter()
-            .map(|pipe| pipe.to_server.len())
-            .sum()
+    /// A connection that stands already: one end for `Driver::adopt`, and the other.
+    pub(crate) fn pair(&self) -> (OwnedFd, SimPeer) {
+        let unnamed = Address::Unix(UnixName::Unnamed);
+        let link = Link::new(unnamed.clone(), unnamed);
+        let fd = stand_in();
+        let known = Known::Stream(link.clone());
+        self.world.borrow_mut().known.insert(fd.as_raw_fd(), known);
+        (fd, SimPeer { link })
     }
 
-    /// Refuses connections that the driver begins from now on.
-    pub(crate) fn refuse_connections(&self) {
-        self.lock().refuses = true;
+    /// A datagram socket for `Driver::bind_datagram`, and its address.
+    pub(crate) fn datagram(&self, family: Family) -> (OwnedFd, Address) {
+        let mut world = self.world.borrow_mut();
+        let address = world.unused(family);
+        let fd = stand_in();
+        let known = Known::Datagram(address.clone());
+        world.known.insert(fd.as_raw_fd(), known);
+        world.mail.insert(address.clone(), Mail::new());
+        (fd, address)
+    }
+
+    /// A datagram socket of the other side.
+    pub(crate) fn outside(&self, family: Family) -> SimDatagram {
+        let world = self.world.clone();
+        let address = world.borrow_mut().unused(family);
+        world.borrow_mut().mail.insert(address.clone(), Mail::new());
+        SimDatagram { world, address }
     }
 }
 
-/// The test's side of one connection.
+/// What a peer reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SimRead {
+    /// Some of what the driver sent.
+    Bytes(Vec<u8>),
+    /// Nothing yet.
+    Nothing,
+    /// The driver's FIN.
+    End,
+    /// The driver's RST.
+    Reset,
+}
+
+/// The other end of a connection. Dropping it closes it: FIN, or RST if something was not read.
+#[derive(Debug)]
 pub(crate) struct SimPeer {
-    net: SimNet,
-    pipe: usize,
+    link: Shared,
 }
 
 impl SimPeer {
-    fn with<R>(&self, look: impl FnOnce(&mut Pipe) -> R) -> R {
-        look(self.net.lock().pipe(self.pipe))
-    }
-
-    /// Sends bytes that the driver will lend in one piece. Nothing is sent for an empty slice.
+    /// Writes `bytes`, which will be one lend, unless the plan cuts it or it is longer than `receive_bytes`. There is
+    /// always room.
     pub(crate) fn write(&self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.with(|pipe| pipe.to_server.push_back(bytes.to_vec()));
+        let mut link = self.link.borrow_mut();
+        debug_assert!(!link.peer_ended, "nothing is written after FIN");
+        if !link.driver_reset && !bytes.is_empty() {
+            link.to_driver.push_back(bytes.to_vec());
         }
     }
 
-    /// Ends this side; the other may go on.
+    /// Sends FIN; reading goes on.
     pub(crate) fn end(&self) {
-        self.with(|pipe| pipe.fin = true);
+        self.link.borrow_mut().peer_ended = true;
     }
 
-    /// Resets the connection: what is on its way is lost.
-    pub(crate) fn reset(&self) {
-        self.with(|pipe| {
-            pipe.reset = true;
-            pipe.to_server.clear();
-        });
+    /// Closes with RST: what was not read by either side is lost.
+    pub(crate) fn reset(self) {
+        let mut link = self.link.borrow_mut();
+        link.peer_reset = true;
+        link.to_driver.clear();
+        link.to_peer.clear();
     }
 
-    /// Lets the server send only `bytes` more, as a peer that does not read.
-    pub(crate) fn set_window(&self, bytes: usize) {
-        self.with(|pipe| pipe.window = Some(bytes));
+    /// Reads at most `limit` bytes.
+    pub(crate) fn read(&self, limit: usize) -> SimRead {
+        let mut link = self.link.borrow_mut();
+        if !link.to_peer.is_empty() {
+            let count = limit.min(link.to_peer.len());
+            return SimRead::Bytes(link.to_peer.drain(..count).collect());
+        }
+        match (link.driver_reset, link.driver_ended) {
+            (true, _) => SimRead::Reset,
+            (false, true) => SimRead::End,
+            (false, false) => SimRead::Nothing,
+        }
     }
 
-    /// Takes everything that has come from the server.
-    pub(crate) fn read(&self) -> Vec<u8> {
-        self.with(|pipe| std::mem::take(&mut pipe.to_peer))
+    /// Reads everything that is there.
+    pub(crate) fn read_all(&self) -> Vec<u8> {
+        self.link.borrow_mut().to_peer.drain(..).collect()
     }
 
-    /// Whether the server sends nothing more: its FIN came, or it closed.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.with(|pipe| pipe.server_fin || pipe.closed)
+    /// Lets one send take at most `bytes`, so that sends are short. At first there is no limit.
+    pub(crate) fn takes(&self, bytes: usize) {
+        self.link.borrow_mut().per_send = bytes;
     }
 
-    /// Whether the server has closed the connection.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.with(|pipe| pipe.closed)
+    /// Lets at most `bytes` wait to be read, as a receive window would. At first 256 KiB.
+    pub(crate) fn window(&self, bytes: usize) {
+        self.link.borrow_mut().window = bytes;
     }
 
-    /// Whether the connection was reset, by either side.
-    pub(crate) fn is_reset(&self) -> bool {
-        self.with(|pipe| pipe.reset)
+    /// Lets nothing be taken until [`release`](Self::release): sends stay in flight.
+    pub(crate) fn hold(&self) {
+        self.link.borrow_mut().held = true;
+    }
+
+    /// Lets sends go on.
+    pub(crate) fn release(&self) {
+        self.link.borrow_mut().held = false;
+    }
+
+    /// This end's address.
+    pub(crate) fn address(&self) -> Address {
+        self.link.borrow().peer_address.clone()
+    }
+}
+
+impl Drop for SimPeer {
+    fn drop(&mut self) {
+        let mut link = self.link.borrow_mut();
+        link.peer_gone = true;
+        link.peer_ended = true;
+        if !link.to_peer.is_empty() {
+            link.peer_reset = true;
+            link.to_driver.clear();
+        }
+    }
+}
+
+/// A server outside the driver. Dropping it refuses whoever comes.
+#[derive(Debug)]
+pub(crate) struct SimHost {
+    world: Rc<RefCell<World>>,
+    address: Address,
+}
+
+impl SimHost {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// Takes a connection of the driver's, and the address that it comes from.
+    pub(crate) fn accept(&self) -> Option<(SimPeer, Address)> {
+        let mut world = self.world.borrow_mut();
+        let link = world.ports.get_mut(&self.address)?.waiting.pop_front()?;
+        let from = link.borrow().driver_address.clone();
+        Some((SimPeer { link }, from))
+    }
+}
+
+impl Drop for SimHost {
+    fn drop(&mut self) {
+        self.world.borrow_mut().ports.remove(&self.address);
+    }
+}
+
+/// A datagram socket outside the driver.
+#[derive(Debug)]
+pub(crate) struct SimDatagram {
+    world: Rc<RefCell<World>>,
+    address: Address,
+}
+
+impl SimDatagram {
+    /// Where it is bound.
+    pub(crate) fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// Sends one datagram. It is lost if nobody is there.
+    pub(crate) fn send(&self, to: &Address, bytes: &[u8]) {
+        if let Some(mail) = self.world.borrow_mut().mail.get_mut(to) {
+            mail.push_back((self.address.clone(), bytes.to_vec()));
+        }
+    }
+
+    /// Takes one datagram, and its sender's address.
+    pub(crate) fn receive(&self) -> Option<(Address, Vec<u8>)> {
+        let mut world = self.world.borrow_mut();
+        world.mail.get_mut(&self.address)?.pop_front()
     }
 }

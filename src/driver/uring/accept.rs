@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::complete::Outcome;
 use super::ring::Completion;
-use super::{Event, Listener, ListenerId, Mode, Probe, Token, Uring, op, sys};
+use super::{Event, Listener, ListenerId, Mode, Probe, State, Token, Uring, op, sys};
 use crate::sys::AcceptError;
 
 /// How long accepting rests after it failed for lack of memory or descriptors.
@@ -30,10 +30,17 @@ pub(super) struct Listening {
     /// The reactor asked for a pause.
     held: bool,
     exhausted: bool,
-    stopping: bool,
+    /// Close when nobody waits any more, or when so many more were accepted: as many as could wait when the reactor
+    /// asked for it. Without that limit, clients who keep coming would keep it open.
+    stopping: Option<u32>,
 }
 
 impl Listening {
+    /// Whether clients are to be accepted now.
+    fn accepts(&self) -> bool {
+        !self.held && !self.exhausted && self.stopping.is_none()
+    }
+
     /// The queue may hold one more than the backlog (listen(2)), and it may fill again while it is emptied.
     fn multishot_needs(&self) -> u32 {
         2 * (self.listener.backlog + 1)
@@ -52,7 +59,7 @@ impl<P: Probe> Uring<P> {
             singles: 0,
             held: false,
             exhausted: false,
-            stopping: false,
+            stopping: None,
         }));
         Ok(id)
     }
@@ -60,37 +67,64 @@ impl<P: Probe> Uring<P> {
     /// Keeps as many accepts in flight as there are places for their clients.
     pub(super) fn arm_accepts(&mut self) {
         self.retry_accept();
+        let places = self.slots.table.saturating_sub(self.slots.live());
+        let accepting = self.listeners.iter().flatten();
+        let accepting = accepting.filter(|listening| listening.accepts()).count() as u32;
+        // A single accept holds a place until a client comes. One listener must not hold all of them.
+        let quota = (places / accepting.max(1)).clamp(1, SINGLES_MAX);
         for index in 0..self.listeners.len() {
-            let promised: u32 = self
-                .listeners
-                .iter()
-                .flatten()
-                .map(|listening| listening.singles)
-                .sum();
-            let free = self
-                .slots
-                .table
-                .saturating_sub(self.slots.direct_live)
-                .saturating_sub(promised);
+            let id = ListenerId(index as u32);
+            let free = self.places_for(index);
             let Some(Some(listening)) = self.listeners.get(index) else {
                 continue;
             };
-            if listening.held || listening.exhausted || listening.stopping {
+            if listening.stopping.is_some() {
+                self.finish_stop(id);
+                continue;
+            }
+            if !listening.accepts() {
                 continue;
             }
             let plenty = free > listening.multishot_needs();
             if listening.multishot {
                 if !plenty {
-                    self.cancel_accepts(ListenerId(index as u32));
+                    self.cancel_accepts(id);
                 }
             } else if plenty {
                 self.arm_accept(index, true);
-            } else if !listening.cancelling {
-                for _ in 0..free.min(SINGLES_MAX.saturating_sub(listening.singles)) {
+            } else if !listening.cancelling && listening.singles < quota {
+                for _ in 0..free.min(quota - listening.singles) {
                     self.arm_accept(index, false);
+                }
+                if free == 0 {
+                    self.reclaim(quota);
                 }
             }
         }
+    }
+
+    /// Takes promised places back from listeners that hold more than their share.
+    fn reclaim(&mut self, quota: u32) {
+        for index in 0..self.listeners.len() {
+            if let Some(Some(listening)) = self.listeners.get(index)
+                && listening.singles > quota
+            {
+                self.cancel_accepts(ListenerId(index as u32));
+            }
+        }
+    }
+
+    /// How many places are free and not promised: to single accepts, and to the other listeners' multishot ones.
+    fn places_for(&self, index: usize) -> u32 {
+        let mut free = self.slots.table.saturating_sub(self.slots.live());
+        for (other, listening) in self.listeners.iter().enumerate() {
+            let Some(listening) = listening else { continue };
+            free = free.saturating_sub(listening.singles);
+            if listening.multishot && other != index {
+                free = free.saturating_sub(listening.multishot_needs());
+            }
+        }
+        free
     }
 
     fn arm_accept(&mut self, index: usize, multishot: bool) {
@@ -196,47 +230,70 @@ impl<P: Probe> Uring<P> {
         let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) else {
             return;
         };
-        listening.stopping = true;
-        self.cancel_accepts(id);
-        self.finish_stop(id);
+        if listening.stopping.is_none() {
+            // The kernel lets one more wait than the backlog says (listen(2)).
+            listening.stopping = Some(listening.listener.backlog + 1);
+            self.cancel_accepts(id);
+            self.finish_stop(id);
+        }
     }
 
     /// When no accept is in flight any more, takes the clients that still wait, and closes.
     fn finish_stop(&mut self, id: ListenerId) {
-        let Some(Some(listening)) = self.listeners.get(id.0 as usize) else {
+        let Some(place) = self.listeners.get_mut(id.0 as usize) else {
             return;
         };
-        if !listening.stopping || listening.multishot || listening.singles > 0 {
+        let Some(listening) = place else { return };
+        let in_flight = listening.multishot || listening.singles > 0;
+        if listening.stopping.is_none() || listening.exhausted || in_flight {
             return;
         }
-        let Some(listening) = self.listeners.get_mut(id.0 as usize).and_then(Option::take) else {
+        let Some(mut listening) = place.take() else {
             return;
         };
-        let fd = listening.listener.fd;
-        if sys::set_mode(&mut self.probe, fd.as_fd(), Mode::Nonblocking).is_ok() {
-            loop {
-                match sys::accept4(&mut self.probe, fd.as_fd(), Mode::Blocking) {
-                    Ok(stream) => {
-                        if let Ok(token) = self.adopt_accepted(stream) {
-                            self.queued.push_back(Event::Accepted {
-                                token,
-                                listener: id,
-                            });
-                        }
-                    }
-                    Err(error) if sys::accept_error(&error) == AcceptError::ThisConnection => {}
-                    Err(_) => break,
-                }
-            }
+        if self.accept_waiting(id, &mut listening) {
+            let _ = sys::close(&mut self.probe, listening.listener.fd);
+            let listener = id;
+            self.queued.push_back(Event::ListenerClosed { listener });
+        } else {
+            // There is no place for the next one. He waits; so does the end.
+            self.listeners[id.0 as usize] = Some(listening);
         }
-        let _ = sys::close(&mut self.probe, fd);
-        self.queued
-            .push_back(Event::ListenerClosed { listener: id });
     }
 
-    fn adopt_accepted(&mut self, stream: std::os::fd::OwnedFd) -> io::Result<Token> {
-        use crate::driver::Driver;
-        self.adopt(stream)
+    /// Accepts who waits; answers whether that was everybody.
+    ///
+    /// Nothing may wait here, so it is done by plain calls, and these connections get plain descriptors.
+    fn accept_waiting(&mut self, id: ListenerId, listening: &mut Listening) -> bool {
+        let fd = listening.listener.fd.as_fd();
+        if sys::set_mode(&mut self.probe, fd, Mode::Nonblocking).is_err() {
+            return true;
+        }
+        let mut left = listening.stopping.unwrap_or(0);
+        while left > 0 && self.slots.live() < self.slots.table {
+            match sys::accept4(&mut self.probe, fd, Mode::Blocking) {
+                Ok(stream) => {
+                    let token = self.slots.occupy_plain(stream, State::Open);
+                    self.receive_again(token);
+                    let listener = id;
+                    self.queued.push_back(Event::Accepted { token, listener });
+                    left -= 1;
+                }
+                Err(error) => match sys::accept_error(&error) {
+                    AcceptError::ThisConnection => {}
+                    AcceptError::NotReady | AcceptError::Listener => left = 0,
+                    AcceptError::Exhausted => {
+                        listening.exhausted = true;
+                        self.retry_at = Some(Instant::now() + RETRY);
+                        break;
+                    }
+                },
+            }
+        }
+        // Workers may share a Unix listener, and its mode: the others' rings need it blocking.
+        let _ = sys::set_mode(&mut self.probe, fd, Mode::Blocking);
+        listening.stopping = Some(left);
+        left == 0
     }
 
     /// How long a wait may last, so that accepting is tried again in time.

@@ -31,8 +31,6 @@ pub(super) struct Buffers {
     count: u16,
     size: u32,
     tail: u16,
-    /// Names the group in submissions.
-    pub(super) group: u16,
     /// How many buffers the kernel may take now.
     available: u16,
     /// The kernel may still write here after we are gone.
@@ -53,7 +51,7 @@ impl Buffers {
         // SAFETY: both sizes are above zero, checked right above.
         let (entries, memory) =
             unsafe { (alloc_zeroed(entries_layout), alloc_zeroed(memory_layout)) };
-        let Some(entries) = NonNull::new(entries.cast::<BufRingEntry>()) else {
+        let Some(entries) = NonNull::new(entries).map(NonNull::cast::<BufRingEntry>) else {
             handle_alloc_error(entries_layout)
         };
         let Some(memory) = NonNull::new(memory) else {
@@ -67,7 +65,6 @@ impl Buffers {
             count,
             size,
             tail: 0,
-            group,
             available: 0,
             leaked: false,
         };

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::ring::Completion;
 use super::slots::{Flags, State};
-use super::{Address, Event, FileSlice, Lend, Op, Probe, Token, Uring, op, sys};
+use super::{Address, Event, FileSlice, Lend, Op, Probe, Token, Uring, op};
 
 /// What came of a completion.
 pub(super) enum Outcome {
@@ -31,16 +31,6 @@ pub(super) struct Reading {
     /// Keeps the descriptor open.
     _file: Arc<File>,
 }
-
-/// The kernel writes a peer's address here.
-pub(super) struct PeerName {
-    storage: libc::sockaddr_storage,
-    len: u32,
-}
-
-/// The lengths to ask for a peer's name, in turn: IPv6, IPv4, and a Unix socket without a name. The kernel refuses any
-/// length above the address's own.
-const PEER_NAME_LENGTHS: [u32; 3] = [28, 16, 2];
 
 impl<P: Probe> Uring<P> {
     /// Turns one completion into what it means for its connection.
@@ -113,14 +103,15 @@ impl<P: Probe> Uring<P> {
         {
             sending.buf.advance(count);
         }
-        self.peers.remove(&token.index);
-        self.connecting.remove(&token.index);
-        self.reads.remove(&token.index);
         if self
             .slots
             .known(token)
             .is_some_and(|slot| slot.in_flight == 0)
         {
+            // Not before: until now the kernel may have written to them.
+            self.peers.remove(&token.index);
+            self.connecting.remove(&token.index);
+            self.reads.remove(&token.index);
             self.close_now(token);
         }
         Outcome::Nothing
@@ -166,8 +157,12 @@ impl<P: Probe> Uring<P> {
     fn receive_failed(&mut self, token: Token, error: io::Error) -> Outcome {
         match error.raw_os_error() {
             // No buffer was left: nothing is lost, the bytes wait in the kernel. By the next wait buffers are back.
+            Some(libc::ENOBUFS) => {
+                self.receive_first(token);
+                Outcome::Nothing
+            }
             // Cancelled: by our own pause, which may have been taken back since.
-            Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {
+            Some(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => {
                 self.receive_again(token);
                 Outcome::Nothing
             }
@@ -209,6 +204,9 @@ impl<P: Probe> Uring<P> {
             unsafe { self.submit(token, op::SEND, entry) };
             return Outcome::Nothing;
         }
+        if slot.flags.has(Flags::ENDING) && result.is_ok() {
+            self.end_now(token);
+        }
         Outcome::Event(Event::Sent {
             token,
             buf: sending.buf,
@@ -238,9 +236,7 @@ impl<P: Probe> Uring<P> {
         if self.slots.open(token).is_none() {
             return;
         }
-        let wanted = usize::try_from(file.range.end - file.range.start)
-            .unwrap_or(usize::MAX)
-            .min(buf.capacity());
+        let wanted = file.wanted(buf.capacity());
         buf.resize(wanted, 0);
         let entry = op::read(
             file.file.as_raw_fd(),
@@ -274,54 +270,6 @@ impl<P: Probe> Uring<P> {
             buf,
             result: result.map(drop),
         })
-    }
-
-    pub(super) fn start_peer_name(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else {
-            return;
-        };
-        if let Some(fd) = slot.fd.as_ref() {
-            let address = sys::getpeername(&mut self.probe, fd.as_fd()).ok();
-            self.queued.push_back(Event::Peer { token, address });
-            return;
-        }
-        self.ask_peer_name(token, PEER_NAME_LENGTHS[0]);
-    }
-
-    fn ask_peer_name(&mut self, token: Token, len: u32) {
-        // SAFETY: all zeros is a valid sockaddr_storage: no family, no bytes.
-        let storage = unsafe { std::mem::zeroed() };
-        let name = self
-            .peers
-            .entry(token.index)
-            .or_insert_with(|| Box::new(PeerName { storage, len }));
-        name.len = len;
-        let entry = op::peer_name(self.slots.target(token), &raw mut name.storage, len);
-        // SAFETY: the address is boxed and stays in `peers` until the completion was taken.
-        unsafe { self.submit(token, op::PEER, entry) };
-    }
-
-    fn peer_name(&mut self, token: Token, completion: Completion) -> Outcome {
-        let Some(name) = self.peers.remove(&token.index) else {
-            return Outcome::Nothing;
-        };
-        match completion.outcome() {
-            Ok(count) => {
-                let address = Address::from_raw(&name.storage, count as u32);
-                Outcome::Event(Event::Peer { token, address })
-            }
-            Err(_) => {
-                let shorter = PEER_NAME_LENGTHS.into_iter().find(|len| *len < name.len);
-                if let Some(len) = shorter {
-                    self.ask_peer_name(token, len);
-                    return Outcome::Nothing;
-                }
-                Outcome::Event(Event::Peer {
-                    token,
-                    address: None,
-                })
-            }
-        }
     }
 
     /// The next bytes of the last receive, if a probe splits lends; otherwise all of them.

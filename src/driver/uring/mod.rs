@@ -18,8 +18,11 @@
 //!   Open ── close() ──▶ Draining ── last completion ──▶ Closing ── close(2) ──▶ Closed, generation + 1
 //! ```
 //!
-//! Closing a descriptor does not cancel requests, since each holds the file. So `Draining` shuts the socket down both
-//! ways and cancels by descriptor; either may come first.
+//! Closing a descriptor does not cancel requests, since each holds the file: the peer would hear no FIN. So `Draining`
+//! cancels by descriptor, and closes behind the last answer. That misses nothing: with `DEFER_TASKRUN` an operation
+//! moves on only inside our own enter, so at the moment of the cancellation it stands still. (shutdown(2) both ways would
+//! end the operations too. But the ring runs it on a worker thread, which looks the descriptor up when it gets there; by
+//! then the index may be the next client's.)
 //!
 //! Needs Linux 6.1. It does not know protocols, limits, or who is served first.
 #![allow(unsafe_code)] // submissions point to memory; each push says who keeps it alive
@@ -30,6 +33,7 @@ mod buffers;
 mod complete;
 mod datagram;
 mod op;
+mod peer;
 mod ring;
 mod send;
 mod slots;
@@ -78,12 +82,14 @@ pub(crate) struct Uring<P: Probe> {
     queued: VecDeque<Event<'static>>,
     /// Connections to receive on again before the next wait.
     rearm: Vec<Token>,
+    /// Those among them for which no buffer was left. They come first.
+    starved: Vec<Token>,
     lend: Option<Lend>,
     datagrams: Option<Datagrams>,
     /// Addresses that connect(2) reads, by slot.
     connecting: HashMap<u32, Box<socket2::SockAddr>>,
     /// Addresses that the kernel writes, by slot.
-    peers: HashMap<u32, Box<complete::PeerName>>,
+    peers: HashMap<u32, Box<peer::PeerName>>,
     /// File reads in flight, by slot.
     reads: HashMap<u32, complete::Reading>,
     wake: Arc<OwnedFd>,
@@ -91,8 +97,6 @@ pub(crate) struct Uring<P: Probe> {
     /// Operations that the kernel has not finished.
     in_flight: u32,
     retry_at: Option<Instant>,
-    /// Whether everything was finished and the ring may go.
-    finished: bool,
 }
 
 impl<P: Probe> Uring<P> {
@@ -105,11 +109,15 @@ impl<P: Probe> Uring<P> {
             slot.in_flight += 1;
         }
         self.in_flight += 1;
+        let entry = op::tag(entry, operation, token);
         // SAFETY: passed on to the caller.
-        unsafe {
-            self.ring
-                .push(&mut self.probe, &op::tag(entry, operation, token))
-        };
+        unsafe { self.ring.push(&mut self.probe, &entry) };
+    }
+
+    /// How many operations the kernel has not finished.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
     }
 
     /// Receives on a connection again before the next wait, if it is still wanted then.
@@ -122,15 +130,27 @@ impl<P: Probe> Uring<P> {
         }
     }
 
+    /// As [`receive_again`](Self::receive_again), for a connection that found no buffer: it comes before those that had
+    /// one, and takes one buffer at first. Otherwise a peer that never stops sending would have them all, turn by turn.
+    fn receive_first(&mut self, token: Token) {
+        if let Some(slot) = self.slots.open(token)
+            && !slot.flags.has(Flags::QUEUED)
+        {
+            slot.flags.set(Flags::QUEUED);
+            slot.flags.clear(Flags::STAYS);
+            self.starved.push(token);
+        }
+    }
+
     /// Submits the receives that are wanted. By now every lent buffer was given back.
     fn arm_receives(&mut self) {
+        let mut starved = std::mem::take(&mut self.starved);
         let mut rearm = std::mem::take(&mut self.rearm);
-        for token in rearm.drain(..) {
+        for token in starved.drain(..).chain(rearm.drain(..)) {
             self.arm_receive(token);
         }
-        // Keep the list's memory; what was queued meanwhile is none.
-        rearm.append(&mut self.rearm);
-        self.rearm = rearm;
+        // Keep the lists' memory. Arming queues nothing.
+        (self.starved, self.rearm) = (starved, rearm);
     }
 
     fn arm_receive(&mut self, token: Token) {
@@ -179,6 +199,13 @@ impl<P: Probe> Uring<P> {
         unsafe { self.ring.push(&mut self.probe, &entry) };
     }
 
+    /// FIN behind what the kernel has taken so far.
+    fn end_now(&mut self, token: Token) {
+        let entry = op::shutdown(self.slots.target(token), libc::SHUT_WR);
+        // SAFETY: the entry points to nothing.
+        unsafe { self.submit(token, op::SHUTDOWN, entry) };
+    }
+
     /// Begins to close a socket on which nothing is in flight.
     fn close_now(&mut self, token: Token) {
         let Some(slot) = self.slots.known(token) else {
@@ -217,6 +244,7 @@ impl<P: Probe> Driver for Uring<P> {
             listeners: Vec::new(),
             queued: VecDeque::new(),
             rearm: Vec::new(),
+            starved: Vec::new(),
             lend: None,
             datagrams: None,
             connecting: HashMap::new(),
@@ -226,7 +254,6 @@ impl<P: Probe> Driver for Uring<P> {
             wake_count: Box::new([0; 8]),
             in_flight: 0,
             retry_at: None,
-            finished: false,
         };
         driver.arm_waker();
         Ok(driver)
@@ -343,10 +370,13 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn shutdown_write(&mut self, token: Token) {
-        if self.slots.open(token).is_some() {
-            let entry = op::shutdown(self.slots.target(token), libc::SHUT_WR);
-            // SAFETY: the entry points to nothing.
-            unsafe { self.submit(token, op::SHUTDOWN, entry) };
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
+        if slot.send.is_some() {
+            slot.flags.set(Flags::ENDING);
+        } else {
+            self.end_now(token);
         }
     }
 
@@ -360,13 +390,9 @@ impl<P: Probe> Driver for Uring<P> {
             self.close_now(token);
             return;
         }
-        for entry in [
-            op::shutdown(target, libc::SHUT_RDWR),
-            op::cancel_all(target),
-        ] {
-            // SAFETY: the entries point to nothing.
-            unsafe { self.ring.push(&mut self.probe, &op::quiet(entry)) };
-        }
+        let entry = op::quiet(op::cancel_all(target));
+        // SAFETY: the entry points to nothing.
+        unsafe { self.ring.push(&mut self.probe, &entry) };
     }
 
     fn ask_peer(&mut self, token: Token) {
@@ -374,10 +400,13 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.return_lend();
+        // A turn that was broken off may leave bytes that were not shown.
+        if self.lend.as_ref().is_none_or(|lend| lend.rest.is_empty()) {
+            self.return_lend();
+        }
         self.arm_receives();
         self.arm_accepts();
-        let timeout = if self.queued.is_empty() {
+        let timeout = if self.queued.is_empty() && self.lend.is_none() {
             self.until_retry(timeout)
         } else {
             Some(Duration::ZERO)
@@ -396,6 +425,11 @@ impl<P: Probe> Driver for Uring<P> {
             if let Some(event) = self.queued.pop_front() {
                 if let Event::Closed { token, .. } = event {
                     self.slots.free(token);
+                } else if event
+                    .dies_with()
+                    .is_some_and(|token| self.slots.open(token).is_none())
+                {
+                    continue;
                 }
                 return Some(event);
             }

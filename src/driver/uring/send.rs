@@ -8,7 +8,7 @@ use super::op::{self, Target};
 use crate::buf::{PARTS_MAX, SendBuf};
 use crate::sys::Probe;
 
-/// The most bytes of one part that a single submission carries, so that a slow peer's progress can be seen.
+/// The most bytes that a single submission carries, so that a slow peer's progress can be seen.
 const SUBMISSION_BYTES_MAX: usize = 64 * 1024;
 
 /// Memory that the kernel reads until the send completes. Boxed, so that it stays where it is.
@@ -49,12 +49,22 @@ impl Sending {
             let len = probe.shorten(bytes.len().min(SUBMISSION_BYTES_MAX));
             return op::send(target, bytes.as_ptr(), len as u32);
         }
+        // A datagram leaves whole or not at all.
+        let mut left = match self.address {
+            Some(_) => usize::MAX,
+            None => probe.shorten(self.buf.remaining().min(SUBMISSION_BYTES_MAX)),
+        };
         let mut count = 0;
         for (part, piece) in self.parts.iter_mut().zip(self.buf.pieces()) {
+            let len = piece.len().min(left);
+            if len == 0 {
+                break;
+            }
             *part = libc::iovec {
                 iov_base: piece.as_ptr().cast_mut().cast(),
-                iov_len: piece.len(),
+                iov_len: len,
             };
+            left -= len;
             count += 1;
         }
         self.message.msg_iov = self.parts.as_mut_ptr();

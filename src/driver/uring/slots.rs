@@ -45,6 +45,8 @@ impl Flags {
     pub(super) const QUEUED: Self = Self(1 << 5);
     /// Receives datagrams.
     pub(super) const DATAGRAM: Self = Self(1 << 6);
+    /// FIN is to follow the send in flight.
+    pub(super) const ENDING: Self = Self(1 << 7);
 
     pub(super) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
@@ -97,6 +99,12 @@ impl Slots {
             fresh_plain: table,
             direct_live: 0,
         }
+    }
+
+    /// How many sockets there are, closing ones included.
+    pub(super) fn live(&self) -> u32 {
+        let plain = self.fresh_plain - self.table - self.free_plain.len() as u32;
+        self.direct_live + plain
     }
 
     /// Takes the slot of a direct descriptor that the kernel has just filled.

@@ -10,6 +10,8 @@ use super::{Probe, Token, Uring, op};
 
 /// How long a ring waits for the answers to its last cancellations.
 const TEARDOWN: Duration = Duration::from_secs(5);
+/// How long until cancelling is repeated: an operation on a worker thread may have come back to the ring meanwhile.
+const REPEAT: Duration = Duration::from_millis(100);
 
 impl<P: Probe> Uring<P> {
     /// Cancels whatever is in flight and takes the answers.
@@ -19,10 +21,10 @@ impl<P: Probe> Uring<P> {
     pub(super) fn finish(&mut self, limit: Duration) -> io::Result<()> {
         let deadline = Instant::now() + limit;
         self.return_lend();
-        let entry = op::quiet(op::cancel_everything());
-        // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &entry) };
         while self.in_flight > 0 {
+            let entry = op::quiet(op::cancel_everything());
+            // SAFETY: the entry points to nothing.
+            unsafe { self.ring.push(&mut self.probe, &entry) };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(io::Error::new(
@@ -33,7 +35,8 @@ impl<P: Probe> Uring<P> {
                     ),
                 ));
             }
-            self.ring.submit_and_wait(&mut self.probe, Some(left))?;
+            self.ring
+                .submit_and_wait(&mut self.probe, Some(left.min(REPEAT)))?;
             while let Some(completion) = self.ring.next(&mut self.probe) {
                 let (operation, _) = Token::unpack(completion.user_data);
                 if operation != op::NOBODY && !completion.more() {
@@ -41,14 +44,13 @@ impl<P: Probe> Uring<P> {
                 }
             }
         }
-        self.finished = true;
         Ok(())
     }
 }
 
 impl<P: Probe> Drop for Uring<P> {
     fn drop(&mut self) {
-        if self.finished || self.finish(TEARDOWN).is_ok() {
+        if self.finish(TEARDOWN).is_ok() {
             return;
         }
         // The kernel may still write to all of this.

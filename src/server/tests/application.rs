@@ -1,18 +1,19 @@
 //! A handler for the tests, and a server of one reactor that a test turns by hand.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::buf::{Budget, Ceiling};
-use crate::driver::sim::{Sim, SimNet};
-use crate::driver::{Config, Driver, Listener};
+use crate::driver::sim::{Plan, Shape, Sim, SimNet, SimPeer, SimRead};
+use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
 use crate::server::web::Web;
 use crate::server::{Body, Handler, Message, Replied, Reply, Request, Socket};
-use crate::sys::{self, Silent};
+use crate::sys::{Address, Family};
 
 /// Answers with what it was asked.
 pub(super) struct Echo;
@@ -50,25 +51,98 @@ impl Handler for Echo {
 /// One reactor on the in-memory driver.
 pub(super) struct Simulated {
     pub(super) reactor: Reactor<Sim, Web<Echo>>,
-    pub(super) net: SimNet,
+    net: SimNet,
+    address: Address,
+    /// How many lends were written, each of which takes turns to be read.
+    written: Rc<Cell<usize>>,
 }
 
 impl Simulated {
+    /// Seed 0 is a calm kernel; others leave order, cuts and delays to chance.
     pub(super) fn new(seed: u64, limits: Limits) -> Self {
-        let driver = Sim::seeded(&Config::default(), seed);
+        let shape = if seed % 2 == 0 {
+            Shape::Readiness
+        } else {
+            Shape::Completion
+        };
+        let plan = if seed == 0 {
+            Plan::calm(shape)
+        } else {
+            Plan::seeded(seed, shape)
+        };
+        let driver = Sim::open(&Config::default(), plan).expect("memory");
         let net = driver.net();
+        let listener = net.listener(Family::Inet, 16);
+        let address = listener.address.clone();
         let mut reactor = reactor(driver, limits);
-        reactor.listen(no_listener()).expect("listens");
-        Self { reactor, net }
+        reactor.listen(listener).expect("listens");
+        Self {
+            reactor,
+            net,
+            address,
+            written: Rc::default(),
+        }
+    }
+
+    pub(super) fn connect(&self) -> Client {
+        let peer = self.net.connect(&self.address).expect("it listens");
+        Client {
+            peer,
+            written: self.written.clone(),
+        }
     }
 
     /// Makes turns until everything that was sent has been read, and some more.
     pub(super) fn settle(&mut self) {
-        for _ in 0..40 + self.net.lends_waiting() {
-            self.reactor
-                .poll_once(Some(Duration::ZERO))
-                .expect("a turn");
+        for _ in 0..40 + 4 * self.written.take() {
+            self.turn();
         }
+    }
+
+    pub(super) fn turn(&mut self) {
+        self.reactor
+            .poll_once(Some(Duration::ZERO))
+            .expect("a turn");
+    }
+}
+
+/// The test's side of a connection.
+pub(super) struct Client {
+    peer: SimPeer,
+    written: Rc<Cell<usize>>,
+}
+
+impl Client {
+    /// Sends bytes that are lent in one piece, if the kernel is calm.
+    pub(super) fn write(&self, bytes: &[u8]) {
+        self.peer.write(bytes);
+        self.written.set(self.written.get() + 1);
+    }
+
+    pub(super) fn end(&self) {
+        self.peer.end();
+    }
+
+    pub(super) fn reset(self) {
+        self.peer.reset();
+    }
+
+    pub(super) fn read(&self) -> Vec<u8> {
+        self.peer.read_all()
+    }
+
+    /// At most so many bytes wait to be read.
+    pub(super) fn set_window(&self, bytes: usize) {
+        self.peer.window(bytes);
+    }
+
+    /// Whether the server has sent its FIN, behind everything that was read.
+    pub(super) fn is_ended(&self) -> bool {
+        self.peer.read(1) == SimRead::End
+    }
+
+    pub(super) fn is_reset(&self) -> bool {
+        self.peer.read(1) == SimRead::Reset
     }
 }
 
@@ -77,18 +151,6 @@ pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Ec
     Reactor::new(driver, Arc::new(limits), budget, |post| {
         Web::new(Echo, post)
     })
-}
-
-/// The in-memory driver takes a listener, and needs none.
-fn no_listener() -> Listener {
-    let fd: OwnedFd = sys::eventfd(&mut Silent).expect("a descriptor");
-    let address = "127.0.0.1:80".parse().expect("an address");
-    debug_assert!(fd.as_fd().try_clone_to_owned().is_ok());
-    Listener {
-        fd,
-        address,
-        backlog: 16,
-    }
 }
 
 /// Replies with their dates masked: two runs may fall into different seconds.

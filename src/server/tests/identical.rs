@@ -23,7 +23,7 @@ enum Cuts {
 /// What the in-memory driver answers to the whole recording.
 fn expected(recorded: &Recorded) -> String {
     let mut server = Simulated::new(0, Limits::default());
-    let peer = server.net.connect(0);
+    let peer = server.connect();
     peer.write(&recorded.bytes);
     server.settle();
     peer.end();

@@ -7,7 +7,7 @@ use crate::limits::Limits;
 /// Plays a recording in the given pieces, and says what came back and whether the connection was closed.
 fn play(seed: u64, pieces: &[&[u8]], at_once: bool) -> (String, bool) {
     let mut server = Simulated::new(seed, Limits::default());
-    let peer = server.net.connect(0);
+    let peer = server.connect();
     for piece in pieces {
         peer.write(piece);
         if !at_once {
@@ -22,7 +22,7 @@ fn play(seed: u64, pieces: &[&[u8]], at_once: bool) -> (String, bool) {
     reply.extend(peer.read());
     assert!(!peer.is_reset(), "nothing is closed over unread input");
     assert!(peer.is_ended(), "both sides have ended");
-    (masked(&reply), peer.is_closed())
+    (masked(&reply), server.reactor.live() == 0)
 }
 
 fn expected(recorded: &Recorded) -> String {
@@ -86,13 +86,13 @@ fn a_reset_at_any_byte_disturbs_nobody() {
     for recorded in all() {
         for cut in (0..recorded.bytes.len()).step_by(3) {
             let mut server = Simulated::new(cut as u64, Limits::default());
-            let (healthy, dying) = (server.net.connect(0), server.net.connect(0));
+            let (healthy, dying) = (server.connect(), server.connect());
             dying.write(&recorded.bytes[..cut]);
             server.settle();
             dying.reset();
             healthy.write(b"GET /fine HTTP/1.1\r\nHost: a\r\n\r\n");
             server.settle();
-            assert!(dying.is_closed(), "{} at {cut}", recorded.name);
+            assert_eq!(server.reactor.live(), 1, "{} at {cut}", recorded.name);
             assert!(
                 masked(&healthy.read()).ends_with("/fine"),
                 "{} at {cut}",

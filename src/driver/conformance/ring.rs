@@ -1,0 +1,132 @@
+//! What only a ring can run out of: provided buffers, and places in the completion queue. Both are everyday.
+
+use std::time::Duration;
+
+use super::child::limit_descriptors;
+use super::kernel::{Fresh, Kernel};
+use super::rig::{Peer, Rig};
+use super::run::{Run, accepted, config, pattern, pooled, received};
+use super::seen::Seen;
+use crate::driver::uring::{Uring, available, explain};
+use crate::driver::{Config, Driver};
+
+type OnRing<P> = Run<Kernel<Uring<P>>>;
+
+/// Many clients send at once, are received from, and are answered.
+fn crowd<P: Fresh>(run: &mut OnRing<P>, count: usize, bytes: usize) {
+    let mut clients: Vec<_> = (0..count).map(|_| run.client()).collect();
+    for round in 0..3 {
+        run.seen.clear();
+        let sent = pattern(bytes);
+        for (_, peer) in &mut clients {
+            assert_eq!(peer.write(&sent), bytes, "its socket takes that much");
+        }
+        for (token, _) in &clients {
+            run.until("every byte", |seen| received(seen, *token).len() == bytes);
+            assert!(run.received(*token) == sent, "round {round}");
+            run.send(*token, pooled(b"thanks"));
+        }
+        for (_, peer) in &mut clients {
+            assert_eq!(run.hear(peer, 6), b"thanks");
+        }
+        run.settle();
+    }
+    for (token, _) in &clients {
+        run.close(*token);
+    }
+    for (token, _) in &clients {
+        run.until_closed(*token);
+    }
+    run.assert_silence();
+}
+
+pub(super) fn a_dry_buffer_group_loses_nothing<P: Fresh>() {
+    let mut run = OnRing::<P>::with(&Config {
+        ring_buffers: 4,
+        ..config()
+    });
+    crowd(&mut run, 60, 9_000);
+}
+
+pub(super) fn an_overflown_completion_queue_loses_nothing<P: Fresh>() {
+    let mut run = OnRing::<P>::with(&Config {
+        ring_entries: 8,
+        ring_completions: 8,
+        ..config()
+    });
+    crowd(&mut run, 100, 5_000);
+}
+
+pub(super) fn everything_tiny_at_once_loses_nothing<P: Fresh>() {
+    let mut run = OnRing::<P>::with(&Config {
+        ring_entries: 2,
+        ring_completions: 4,
+        ring_buffers: 2,
+        connections_max: 12,
+        ..config()
+    });
+    crowd(&mut run, 12, 7_000);
+}
+
+pub(super) fn a_teardown_leaves_nothing_in_flight<P: Fresh>() {
+    let (mut run, _peers, _bytes) = super::teardown::busy::<Kernel<Uring<P>>>();
+    run.driver()
+        .teardown(Duration::from_secs(5))
+        .expect("in time");
+    assert_eq!(run.driver().in_flight(), 0);
+    let (mut run, _peers, _bytes) = super::teardown::busy::<Kernel<Uring<P>>>();
+    run.settle();
+    assert!(run.driver().in_flight() > 0);
+    run.driver()
+        .teardown(Duration::from_secs(5))
+        .expect("in time");
+    assert_eq!(run.driver().in_flight(), 0);
+}
+
+/// A turn that is broken off keeps what it has not shown.
+pub(super) fn a_turn_that_is_broken_off_loses_nothing<P: Fresh>() {
+    let mut run = OnRing::<P>::new();
+    let (token, mut peer) = run.client();
+    let sent = pattern(30_000);
+    let mut rest = &sent[..];
+    let mut got = Vec::new();
+    run.play("every byte", |run| {
+        rest = &rest[peer.write(rest)..];
+        let driver = run.rig.driver();
+        driver.wait(Some(Duration::from_millis(1))).expect("wait");
+        if let Some(crate::driver::Event::Received { token: of, bytes }) = driver.next_event() {
+            assert_eq!(of, token);
+            got.extend_from_slice(bytes);
+        }
+        (got.len() == sent.len()).then_some(())
+    });
+    assert!(got == sent);
+}
+
+#[test]
+fn this_machine_has_rings() {
+    if let Err(error) = available() {
+        panic!("{error}: {}", explain(&error));
+    }
+}
+
+/// Direct descriptors do not count against `ulimit -n`: a ring does not even notice.
+pub(super) fn a_ring_needs_no_descriptors<R: Rig>() {
+    let mut run = Run::<R>::new();
+    let mut peers: Vec<_> = (0..60)
+        .map(|_| run.rig.connect(&run.address.clone()).expect("connect"))
+        .collect();
+    limit_descriptors(1);
+    run.until("everybody", |seen| accepted(seen).len() == peers.len());
+    for seen in &run.seen {
+        if let Seen::AcceptFailed(listener, errno) = seen {
+            panic!("{listener:?} failed without a reason: {errno:?}");
+        }
+    }
+    for token in run.accepted() {
+        run.send_all(token, pooled(b"ok"));
+    }
+    for peer in &mut peers {
+        assert_eq!(run.hear(peer, 2), b"ok");
+    }
+}
