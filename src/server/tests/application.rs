@@ -36,7 +36,7 @@ impl Handler for Echo {
     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, streamed: &mut usize) -> Replied {
         match (request.method(), request.path()) {
             (_, b"/ws") => reply.websocket(&request),
-            (_, b"/large") => reply.ok("text/plain", &[b'x'; 100_000]),
+            (_, b"/large") => reply.ok("text/plain", &vec![b'x'; 100_000]),
             (Method::Post, b"/stream") => reply.text(&std::mem::take(streamed).to_string()),
             (Method::Post, _) => reply.ok("application/octet-stream", request.body()),
             (_, path) => reply.ok("text/plain", path),
@@ -60,7 +60,7 @@ pub(super) struct Simulated {
 impl Simulated {
     /// Seed 0 is a calm kernel; others leave order, cuts and delays to chance.
     pub(super) fn new(seed: u64, limits: Limits) -> Self {
-        let shape = if seed % 2 == 0 {
+        let shape = if seed.is_multiple_of(2) {
             Shape::Readiness
         } else {
             Shape::Completion

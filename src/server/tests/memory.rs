@@ -45,7 +45,7 @@ fn the_memory_ceiling_refuses_new_bodies() {
     let peers: Vec<_> = (0..6).map(|_| server.connect()).collect();
     for peer in &peers {
         peer.write(head);
-        peer.write(&[b'x'; 60_000]);
+        peer.write(&vec![b'x'; 60_000]);
         server.settle();
     }
     let replies: Vec<_> = peers.iter().map(Client::read).collect();
@@ -60,11 +60,13 @@ fn the_memory_ceiling_refuses_new_bodies() {
         .filter(|(_, reply)| reply.is_empty())
         .collect();
     let patient = waiting.split_off(waiting.len() / 2);
-    waiting.into_iter().for_each(|(peer, _)| peer.reset());
+    for (peer, _) in waiting {
+        peer.reset();
+    }
     server.settle();
     // What they held is free again.
     for (peer, _) in patient {
-        peer.write(&[b'x'; 40_000]);
+        peer.write(&vec![b'x'; 40_000]);
         server.settle();
         assert!(peer.read().starts_with(b"HTTP/1.1 200 "));
     }
@@ -80,12 +82,12 @@ fn a_lingering_connection_reads_a_bounded_amount() {
     assert!(peer.is_ended(), "FIN is sent");
     assert_eq!(server.reactor.live(), 1, "the rest is read");
     for _ in 0..10 {
-        peer.write(&[b'x'; 10_000]);
+        peer.write(&vec![b'x'; 10_000]);
     }
     server.settle();
     assert_eq!(server.reactor.live(), 1);
     for _ in 0..30 {
-        peer.write(&[b'x'; 10_000]);
+        peer.write(&vec![b'x'; 10_000]);
     }
     server.settle();
     assert_eq!(server.reactor.live(), 0, "256 KiB are enough");

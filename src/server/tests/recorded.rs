@@ -26,7 +26,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..=125 => bytes.push(0x80 | len as u8),
         len => {
-            bytes.push(0x80 | 126);
+            bytes.push(0x80 | 0x7e);
             bytes.extend_from_slice(&(len as u16).to_be_bytes());
         }
     }
