@@ -50,8 +50,9 @@ impl Budget {
     #[inline]
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let wanted = (self.used + bytes).saturating_sub(self.taken);
+        // Also asked when the share that was taken is enough: memory that grows by doubling may have passed the ceiling.
         // Relaxed is enough: the figure is a limit that may be passed by a grain per reactor, no other memory hangs on it.
-        wanted == 0 || self.ceiling.taken.load(Ordering::Relaxed) + wanted <= self.ceiling.bytes_max
+        self.ceiling.taken.load(Ordering::Relaxed) + wanted <= self.ceiling.bytes_max
     }
 
     /// Notes that a connection which held `before` bytes now holds `after`.

@@ -89,7 +89,12 @@ fn the_ceiling_is_shared_and_given_back() {
     assert!(a.has_room(256 * 1024) && !a.has_room(257 * 1024));
     a.adjust(0, 200 * 1024);
     assert!(!b.has_room(1), "four grains are taken");
-    a.adjust(200 * 1024, 0);
+    a.adjust(200 * 1024, 300 * 1024);
+    assert!(
+        !a.has_room(1),
+        "past the ceiling, also inside a grain that is taken already"
+    );
+    a.adjust(300 * 1024, 0);
     assert!(b.has_room(128 * 1024), "all but a spare grain came back");
     b.adjust(0, 100);
     drop((a, b));

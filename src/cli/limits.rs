@@ -42,7 +42,7 @@ pub(crate) struct LimitOptions {
     /// Seconds between two requests [75]; after: closed
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     idle_timeout: Option<Duration>,
-    /// Bytes of a body per second, on average after the first 10 s [1024]; below: 408
+    /// Bytes of a body per second, on average after --body-grace [1024]; below: 408
     #[arg(long, value_name = "BYTES")]
     body_rate_min: Option<u32>,
     /// Seconds without the peer taking a byte of what waits for it [30]; after: disconnected
@@ -54,6 +54,15 @@ pub(crate) struct LimitOptions {
     /// Seconds for the answer to a ping [20]; after: disconnected
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     ping_timeout: Option<Duration>,
+    /// Seconds before a body's rate is measured [10]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    body_grace: Option<Duration>,
+    /// Seconds from our Close frame to the peer's [5]; after: disconnected
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    close_timeout: Option<Duration>,
+    /// Seconds from our FIN to the peer's [2]; after: closed
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    linger_timeout: Option<Duration>,
     /// Seconds to finish what is begun when the server stops [10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     stop_timeout: Option<Duration>,
@@ -100,6 +109,9 @@ impl LimitOptions {
                 .unwrap_or(default.write_stall_timeout),
             ping_interval: self.ping_interval.unwrap_or(default.ping_interval),
             ping_timeout: self.ping_timeout.unwrap_or(default.ping_timeout),
+            body_grace: self.body_grace.unwrap_or(default.body_grace),
+            close_timeout: self.close_timeout.unwrap_or(default.close_timeout),
+            linger_timeout: self.linger_timeout.unwrap_or(default.linger_timeout),
             stop_timeout: self.stop_timeout.unwrap_or(default.stop_timeout),
             ..default
         }

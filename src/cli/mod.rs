@@ -8,6 +8,7 @@ mod doctor;
 mod limits;
 mod serve;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,7 +44,8 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("longshore: {message}");
+            // Not `eprintln!`, which panics when nobody can be told.
+            let _ = writeln!(std::io::stderr(), "longshore: {message}");
             ExitCode::FAILURE
         }
     }

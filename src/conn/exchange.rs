@@ -178,7 +178,7 @@ impl Exchange {
         match self.phase {
             // Nothing was asked, so nothing is answered: a 408 would be read as the answer to the next request.
             Phase::Idle => io.finish(),
-            Phase::Head => self.refuse_with(
+            Phase::Head => self.refuse_head(
                 Status::REQUEST_TIMEOUT,
                 "The request head took too long.",
                 io,
@@ -210,7 +210,11 @@ impl Exchange {
             return;
         }
         if self.decoder.ended(usize::from(unfinished)) == Ending::Truncated {
-            self.refuse_with(Status::BAD_REQUEST, "The request is cut short.", io);
+            let (status, reason) = (Status::BAD_REQUEST, "The request is cut short.");
+            match self.phase {
+                Phase::Body => self.refuse_with(status, reason, io),
+                _ => self.refuse_head(status, reason, io),
+            }
         }
         io.finish();
     }
@@ -229,11 +233,14 @@ impl Exchange {
         self.refuse_with(error.status(), error.reason(), io);
     }
 
+    /// Refuses a head that is unfinished: what it wants to hear is not known, and the last request is no guide.
+    fn refuse_head(&mut self, status: Status, reason: &str, io: &mut Io<'_>) {
+        self.to = ReplyTo::CLOSING;
+        self.refuse_with(status, reason, io);
+    }
+
     /// Answers once and ends the connection: nothing behind a refused request is ever read as a request.
     pub(crate) fn refuse_with(&mut self, status: Status, reason: &str, io: &mut Io<'_>) {
-        if self.phase == Phase::Head {
-            self.to = ReplyTo::CLOSING;
-        }
         let to = self.to;
         let (out, date) = io.out_and_date();
         encode_error(out, to, status, reason, date);

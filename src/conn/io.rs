@@ -13,6 +13,8 @@ use crate::limits::Limits;
 const BOXES_MAX: usize = 64;
 /// A message buffer that grew beyond this is freed when its message is done.
 const MESSAGE_KEPT_BYTES_MAX: usize = 16 * 1024;
+/// A send in flight of up to this many bytes is not charged: it costs a pooled buffer, and mostly ends in this turn.
+const IN_FLIGHT_FREE_BYTES_MAX: usize = 16 * 1024;
 
 /// What all connections of one reactor share.
 #[derive(Debug)]
@@ -60,10 +62,16 @@ impl Shared {
 
     /// Charges the memory ceiling for what the connection keeps, and takes the box of one that is idle again.
     pub(crate) fn account(&mut self, stream: &mut Stream) {
+        let in_flight = stream.in_flight();
+        let charges_flight = in_flight > IN_FLIGHT_FREE_BYTES_MAX;
+        if charges_flight {
+            // The charge has to be noted somewhere, also when nothing else waits.
+            self.busy(stream);
+        }
         let Some(busy) = stream.busy.as_mut() else {
             return;
         };
-        if busy.is_idle() {
+        if busy.is_idle() && !charges_flight {
             if let Some(mut busy) = stream.busy.take() {
                 self.budget.adjust(busy.charged, 0);
                 busy.charged = 0;
@@ -73,13 +81,14 @@ impl Shared {
             }
             return;
         }
-        let held = busy.held_bytes();
+        let held = busy.held_bytes() + if charges_flight { in_flight } else { 0 };
         self.budget.adjust(busy.charged, held);
         busy.charged = held;
     }
 
     /// Forgets what a closed connection kept.
     pub(crate) fn release(&mut self, stream: &mut Stream) {
+        stream.flags.clear(Flags::IN_FLIGHT);
         if let Some(busy) = stream.busy.as_mut() {
             busy.outbox.clear(&mut self.pool);
             busy.inbox.keep_last(0);

@@ -122,15 +122,20 @@ impl Stream {
         self.busy.as_ref().map_or(0, |busy| busy.inbox.len())
     }
 
-    /// Bytes that the peer has not taken: those in flight, as far as is known, and those behind them.
+    /// Bytes in flight that the kernel had not taken when we last looked.
     #[inline]
-    pub(crate) fn unsent(&self) -> usize {
-        let in_flight = if self.flags.has(Flags::IN_FLIGHT) {
+    pub(crate) fn in_flight(&self) -> usize {
+        if self.flags.has(Flags::IN_FLIGHT) {
             self.count as usize
         } else {
             0
-        };
-        in_flight + self.outbox_len()
+        }
+    }
+
+    /// Bytes that the peer has not taken: those in flight, as far as is known, and those behind them.
+    #[inline]
+    pub(crate) fn unsent(&self) -> usize {
+        self.in_flight() + self.outbox_len()
     }
 
     /// Bytes that wait for the send in flight to end.

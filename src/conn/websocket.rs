@@ -102,6 +102,12 @@ impl WebSocket {
     /// The deadline has passed.
     pub(crate) fn expired(&mut self, io: &mut Io<'_>) {
         match self.phase {
+            // A peer that takes a long message sends nothing meanwhile, and would see a ping only behind it. While
+            // anything waits for the peer, the write stall has the clock.
+            Phase::Quiet | Phase::Pinged if io.waiting_bytes() > 0 => {
+                self.phase = Phase::Quiet;
+                io.expire_in(io.shared.timeouts.ping_interval);
+            }
             Phase::Quiet => {
                 encode_ping(io.out(), b"");
                 self.phase = Phase::Pinged;

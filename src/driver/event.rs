@@ -1,4 +1,5 @@
 //! What a driver answers.
+#![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io;

@@ -3,6 +3,7 @@
 //! Every worker has a listener of its own on the same port (SO_REUSEPORT, socket(7)), and the kernel spreads new
 //! connections over them. The same option lets a *second program* of the same user bind the port silently, and each
 //! would get half of the clients. So the port is first bound once without the option: that fails where anybody listens.
+#![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -113,10 +113,14 @@ pub(crate) trait Driver: Sized {
     fn listen(&mut self, listener: Listener) -> io::Result<ListenerId>;
 
     /// Accepts what already waits in the listener's queue, then closes it: closing it first would reset those clients.
-    /// Answered by `ListenerClosed`.
+    /// Answered by `ListenerClosed`. While the table is full they wait, and so does the answer. Who comes later is taken
+    /// in too, up to as many as the queue could hold when this was called.
     fn stop_listening(&mut self, listener: ListenerId);
 
     /// Begins to connect. Answered by `Connected`, or `Failed` with [`Op::Connect`].
+    ///
+    /// # Errors
+    /// What is known at once: no descriptor, a source that cannot be bound, and on some drivers a refusal.
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token>;
 
     /// Takes over a connected stream socket and receives on it.
@@ -129,7 +133,8 @@ pub(crate) trait Driver: Sized {
     /// still reads at all. 0 when nothing is in flight.
     fn unsent(&self, token: Token) -> usize;
 
-    /// Reads a slice of a file into `buf` (over its whole capacity at most). Answered by `FileRead`.
+    /// Reads a slice of a file into `buf` (over its whole capacity at most). Answered by `FileRead`. At most one read may
+    /// be in flight per connection.
     fn read_file(&mut self, token: Token, file: FileSlice, buf: Vec<u8>);
 
     /// Takes over a bound datagram socket and receives on it.
@@ -138,7 +143,8 @@ pub(crate) trait Driver: Sized {
     /// Sends one datagram. Several may be in flight. Answered by `Sent` when it was not done at once.
     fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit;
 
-    /// Stops receiving; what has left the kernel already still arrives.
+    /// Stops receiving; what has left the kernel already still arrives. The peer's FIN is told after `resume_recv`; a
+    /// reset may be told at once (pollers) or then (rings).
     fn pause_recv(&mut self, token: Token);
 
     /// Receives again.
@@ -150,10 +156,11 @@ pub(crate) trait Driver: Sized {
     /// Accepts again.
     fn resume_accept(&mut self, listener: ListenerId);
 
-    /// Tells the peer that nothing more will be sent: FIN behind what was sent.
+    /// Tells the peer that nothing more will be sent: FIN behind what was sent, the send in flight included.
     fn shutdown_write(&mut self, token: Token);
 
-    /// Closes the socket, whatever is in flight. Answered by `Closed`.
+    /// Closes the socket, whatever is in flight. Answered by `Closed`. What the kernel has taken still leaves; what it has
+    /// not comes back.
     fn close(&mut self, token: Token);
 
     /// Asks for the peer's address. Answered by `Peer`.

@@ -1,4 +1,5 @@
 //! Names for sockets that cannot be mistaken for their successors.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 

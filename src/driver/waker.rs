@@ -1,4 +1,5 @@
 //! Waking a driver that waits in the kernel, from any thread.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};

@@ -140,8 +140,14 @@ impl<'r> Reply<'r> {
     /// with the status that the rules ask for: 426 for a plain GET.
     pub fn websocket(self, request: &Request<'_>) -> Replied {
         let head = request.head();
-        let is_get = head.method == Method::Get;
-        match ws::accept(is_get, head.version == Version::Http11, head.fields.clone()) {
+        // RFC 9110 §9.3.2: HEAD gets the head that a GET would get. It cannot upgrade, so it stands for a plain GET.
+        let is_head = head.method == Method::Head;
+        let fields = head.fields.clone().filter(|_| !is_head);
+        match ws::accept(
+            is_head || head.method == Method::Get,
+            head.version == Version::Http11,
+            fields,
+        ) {
             Ok(accept) => {
                 ws::encode_101(self.out, &accept.key_accept, None);
                 Replied(Answer::WebSocket)

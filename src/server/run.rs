@@ -1,7 +1,7 @@
 //! A server: addresses, a backend, one thread per worker.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::bind::{BoundAddress, ServerError};
@@ -101,6 +101,7 @@ impl Bound {
             limits: Arc::new(self.server.limits.clone()),
             ceiling: Ceiling::new(self.server.limits.memory_bytes_max),
             stopper: self.stopper.clone(),
+            gate: Gate::new(self.workers),
         };
         let cpus = if self.server.pin {
             sys::allowed_cpus().map_err(ServerError::Worker)?
@@ -112,7 +113,9 @@ impl Bound {
             let spawn = |(number, listeners): (usize, Vec<Listener>)| {
                 let cpu = cpus.get(number % cpus.len().max(1)).copied();
                 let common = &common;
-                let serve = move || common.serve::<D, H>(listeners, cpu, || make_handler(number));
+                let arrival = Arrival(&common.gate);
+                let serve =
+                    move || common.serve::<D, H>(listeners, cpu, arrival, || make_handler(number));
                 let builder = thread::Builder::new().name(format!("worker-{number}"));
                 builder
                     .spawn_scoped(scope, serve)
@@ -184,6 +187,47 @@ struct Common {
     limits: Arc<Limits>,
     ceiling: Arc<Ceiling>,
     stopper: Stopper,
+    gate: Gate,
+}
+
+/// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which the
+/// others need for their drivers.
+struct Gate {
+    missing: Mutex<usize>,
+    open: Condvar,
+}
+
+/// A worker that is still to come to the gate. Dropped when it has, and also when it failed or was never started.
+struct Arrival<'g>(&'g Gate);
+
+impl Gate {
+    fn new(workers: usize) -> Self {
+        Self {
+            missing: Mutex::new(workers),
+            open: Condvar::new(),
+        }
+    }
+
+    fn pass(&self, arrival: Arrival<'_>) {
+        drop(arrival);
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = |missing: &mut usize| *missing > 0;
+        drop(self.open.wait_while(missing, closed));
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        let mut missing = self
+            .0
+            .missing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *missing -= 1;
+        if *missing == 0 {
+            self.0.open.notify_all();
+        }
+    }
 }
 
 /// Stops the other workers when one ends by an error or a panic.
@@ -201,6 +245,7 @@ impl Common {
         &self,
         listeners: Vec<Listener>,
         cpu: Option<usize>,
+        arrival: Arrival<'_>,
         make_handler: impl FnOnce() -> H,
     ) -> io::Result<Report>
     where
@@ -222,6 +267,7 @@ impl Common {
             // A stop is never refused.
             let _ = post.send(Letter::Stop);
         }));
+        self.gate.pass(arrival);
         reactor.run()?;
         let figures = reactor.figures();
         let report = Report {

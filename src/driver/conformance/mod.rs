@@ -5,6 +5,8 @@
 //! `conformance::epoll::bytes_are_in_order_over_many_lends`. `…_flaky` runs the same cases under a probe that shortens
 //! and interrupts calls, and splits lends on a ring.
 
+#![forbid(unsafe_code)]
+
 mod accept;
 mod child;
 mod close;
@@ -232,11 +234,3 @@ sim!(sim, 0, 0);
 sim!(sim_as_a_ring, 1, 0);
 sim!(sim_by_chance, 0, 7);
 sim!(sim_as_a_ring_by_chance, 1, 11);
-sim!(sim_a1, 0, 1001);
-sim!(sim_b1, 1, 777);
-sim!(sim_a2, 0, 2002);
-sim!(sim_b2, 1, 1554);
-sim!(sim_a3, 0, 3003);
-sim!(sim_b3, 1, 2331);
-sim!(sim_a4, 0, 4004);
-sim!(sim_b4, 1, 3108);

@@ -4,6 +4,10 @@
 //! closes the client it has just accepted. So it is used only while more places are free than clients can wait in the
 //! queue. Below that, as many single accepts are in flight as places are free, and none at zero: then clients wait in
 //! the listener's queue, where the kernel keeps them.
+//!
+//! A single accept holds its place until a client comes. Several listeners share the places evenly, and what one holds
+//! beyond its share is cancelled when another has none. Each keeps one, though: with fewer places than listeners, a
+//! listener may wait for the next close.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

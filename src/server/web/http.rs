@@ -46,9 +46,7 @@ impl<H: Handler> Web<H> {
         input: &mut Input<'b>,
         io: &mut Io<'_>,
     ) -> bool {
-        let mut to = head.reply_to();
-        to.keep_alive &= !io.shared.stopping;
-        exchange.begin(to);
+        exchange.begin(head.reply_to());
         if !head.has_body() && head.framing != Framing::Chunked {
             // The end follows at once; it says nothing more.
             let _ = exchange.next(input, io);
@@ -147,6 +145,8 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) -> bool {
         self.requests += 1;
+        // Looked at only now: the stop may have come while the body did.
+        exchange.to.keep_alive &= !io.shared.stopping;
         let to = exchange.to;
         let desk = Desk {
             post: &self.post,

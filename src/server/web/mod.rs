@@ -95,6 +95,9 @@ impl<H: Handler> Service for Web<H> {
             }
             let mut websocket = WebSocket::new();
             self.open(&mut websocket, &mut state.application, io);
+            if io.shared.stopping {
+                websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
+            }
             state.protocol = Protocol::WebSocket(websocket);
         }
     }

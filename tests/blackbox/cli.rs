@@ -1,0 +1,374 @@
+//! The command line: mistakes get one helpful line, and output can be read by people and programs.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::frames::{TEXT, frame};
+use crate::peer::Peer;
+use crate::server::{PROGRAM, Server, backends, on_each_backend};
+
+/// Runs the program to its end. One that serves, although it should not, is stopped, and then fails the test.
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after=5", "20", PROGRAM])
+        .args(arguments);
+    command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// Runs the program, which must end with `code`, and gives its complaint. With 1 that is one line.
+pub(crate) fn fails(code: i32, arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+    assert!(!said.contains("panicked"), "{said}");
+    if code == 1 {
+        assert!(
+            said.starts_with("longshore: ") && said.lines().count() == 1,
+            "{said:?}"
+        );
+    }
+    said
+}
+
+#[test]
+fn mistakes_are_named_with_the_right_way_beside_them() {
+    let table: [(&[&str], &str); 17] = [
+        (&["serve", "--listen", "nonsense"], "nonsense"),
+        (&["serve", "--listen", "127.0.0.1"], "127.0.0.1"),
+        (&["serve", "--listen", "127.0.0.1:99999"], "99999"),
+        (&["serve", "--listen", "no such host:80"], "no such host"),
+        (&["serve", "--listen", "unix:"], "unix:"),
+        (&["serve", "--listen", ""], "--listen"),
+        (&["serve", "--backend", "kqueue"], "epoll, io-uring, mio"),
+        (&["serve", "--workers", "0"], "1 to 1024"),
+        (&["serve", "--workers", "many"], "auto"),
+        (&["serve", "--unix-mode", "999"], "octal"),
+        (&["serve", "--head-timeout", "soon"], "seconds"),
+        (&["serve", "--head-timeout", "0"], "0.05"),
+        (&["serve", "--head-timeout", "nan"], "0.05"),
+        (&["serve", "--backlog", "0"], "backlog"),
+        (&["serve", "--no-such-option"], "--no-such-option"),
+        (&["sail"], "sail"),
+        (&["serve", "stray"], "stray"),
+    ];
+    for (arguments, hint) in table {
+        let said = fails(2, arguments);
+        assert!(
+            said.starts_with("error: ") && said.contains(hint),
+            "{arguments:?}: {said}"
+        );
+        assert!(said.contains("--help"), "{arguments:?}: {said}");
+    }
+    assert!(fails(2, &[]).contains("Usage: longshore"));
+    let said = fails(1, &["serve", "--listen", "192.0.2.1:0"]);
+    assert!(
+        said.contains("192.0.2.1") && said.contains("no interface"),
+        "{said}"
+    );
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for arguments in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["doctor", "--help"],
+        &["--version"],
+    ] {
+        let output = run(arguments);
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{arguments:?}: {output:?}"
+        );
+        assert!(!output.stdout.is_empty(), "{arguments:?}");
+    }
+    let help = text(&run(&["serve", "--help"]).stdout);
+    for option in [
+        "--listen",
+        "--backend",
+        "--workers",
+        "--count-calls",
+        "--head-timeout",
+        "--reuse-port",
+    ] {
+        assert!(help.contains(option), "{option}");
+    }
+    assert!(text(&run(&["--version"]).stdout).starts_with("longshore "));
+}
+
+#[test]
+fn a_privileged_port_is_refused_with_advice() {
+    const FIRST_FREE: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    let first_free = std::fs::read_to_string(FIRST_FREE).unwrap_or_default();
+    if first_free.trim().parse().unwrap_or(1024) <= 81 {
+        eprintln!("SKIPPED: every port is free for all here");
+        return;
+    }
+    let arguments = ["serve", "--listen", "127.0.0.1:81"];
+    let owner = std::fs::metadata("/proc/self").map(|process| process.uid());
+    let output = if owner.is_ok_and(|uid| uid == 0) {
+        let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+        let mut command = Command::new("setpriv");
+        command.args(nobody).arg(PROGRAM).args(arguments);
+        // 126, 127: nobody may not reach the program, or there is none to change the user with.
+        match command.output() {
+            Ok(output) if !matches!(output.status.code(), Some(126 | 127)) => output,
+            other => {
+                eprintln!("SKIPPED: the program cannot be run as another user: {other:?}");
+                return;
+            }
+        }
+    } else {
+        run(&arguments)
+    };
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("127.0.0.1:81") && said.contains("CAP_NET_BIND_SERVICE"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn calls_are_counted_on_request() {
+    on_each_backend(|backend| {
+        let server = Server::start(backend, &[]);
+        let mut http = server.connect();
+        for _ in 0..10 {
+            assert_eq!(http.fetch("/pipeline").text(), "ok");
+        }
+        let mut websocket = Peer::websocket(server.address());
+        websocket.send(frame(TEXT, b"hello"));
+        assert_eq!(websocket.frame().0, TEXT);
+        drop((http, websocket));
+        server.signal(Signal::SIGTERM);
+        let (_, printed) = server.ended_well();
+        assert!(
+            printed.starts_with("2 connections, 11 requests, 1 messages\n"),
+            "{printed}"
+        );
+        let wait = match backend {
+            "io-uring" => "io_uring_enter",
+            "mio" => "mio::Poll::poll",
+            _ => "epoll_",
+        };
+        for line in ["system call", wait, "per request or message: "] {
+            assert!(printed.contains(line), "{backend}: {line} in {printed}");
+        }
+        assert_eq!(
+            printed.contains("ring operation "),
+            backend == "io-uring",
+            "{printed}"
+        );
+    });
+}
+
+#[test]
+fn the_first_line_says_where_and_how() {
+    for backend in backends() {
+        let mut command = Command::new(PROGRAM);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--backend",
+            backend,
+            "--workers",
+            "2",
+        ]);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("text");
+        assert!(line.starts_with("listening on http://127.0.0.1:"), "{line}");
+        assert!(!line.contains(":0 "), "the real port: {line}");
+        assert!(
+            line.ends_with(&format!(" ({backend}, 2 workers)\n")),
+            "{line}"
+        );
+        // Its output was closed by the reader of the first line; that must neither kill nor upset it.
+        let address = line["listening on http://".len()..]
+            .split(' ')
+            .next()
+            .expect("an address");
+        let address = address.parse().expect("an address");
+        assert_eq!(
+            Peer::connect(address).fetch("/pipeline").text(),
+            "ok",
+            "{backend}"
+        );
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
+        kill(pid, Signal::SIGTERM).expect("it runs");
+        assert!(process.wait().expect("our child").success(), "{backend}");
+    }
+}
+
+#[test]
+fn closed_output_neither_kills_nor_upsets() {
+    // As `longshore serve | head -1`, also when nobody reads the complaints.
+    for streams in [">/dev/full", ">&-", ">&- 2>&-"] {
+        let script =
+            format!("exec \"$0\" serve --listen 127.0.0.1:0 --workers 1 --count-calls {streams}");
+        let mut command = Command::new("sh");
+        let process = command
+            .args(["-c", &script, PROGRAM])
+            .stderr(Stdio::piped())
+            .spawn();
+        let process = process.expect("a shell");
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
+        // It blocks the signal before it does anything else, so it stops in order whenever this comes; until then the
+        // signal would end it, which is told apart below.
+        let blocks = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigBlk:\t"));
+            mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
+                .unwrap_or(0)
+                & (1 << 14)
+                != 0
+        };
+        crate::server::eventually("it serves", blocks);
+        kill(pid, Signal::SIGTERM).expect("it runs");
+        let output = process.wait_with_output().expect("our child");
+        assert!(output.status.success(), "{streams}: {output:?}");
+        assert!(
+            output.stderr.is_empty(),
+            "{streams}: {}",
+            text(&output.stderr)
+        );
+    }
+    for arguments in ["doctor", "doctor --json", "serve --listen 192.0.2.1:0"] {
+        let script = format!("\"$0\" {arguments} >/dev/full 2>/dev/full; echo $?");
+        let output = Command::new("sh")
+            .args(["-c", &script, PROGRAM])
+            .output()
+            .expect("a shell");
+        let code = text(&output.stdout);
+        assert_eq!(
+            code.trim() == "0",
+            arguments.starts_with("doctor"),
+            "{arguments}: {code}"
+        );
+        assert!(
+            matches!(code.trim(), "0" | "1"),
+            "{arguments}: no panic (101) but {code}"
+        );
+    }
+}
+
+#[test]
+fn the_doctor_looks_at_everything() {
+    let output = run(&["doctor"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let table = text(&output.stdout);
+    for name in [
+        "kernel",
+        "epoll",
+        "io-uring",
+        "mio",
+        "descriptors",
+        "backlog",
+        "client ports",
+    ] {
+        assert!(table.contains(name), "{name} in {table}");
+    }
+    for line in table.lines() {
+        let marked = ["ok  ", "look"].iter().any(|mark| line.starts_with(mark));
+        assert!(marked || line.trim_start().starts_with('→'), "{line}");
+    }
+
+    let output = run(&["doctor", "--json"]);
+    let json = text(&output.stdout);
+    let rest = value(json.trim()).unwrap_or_else(|| panic!("not JSON: {json}"));
+    assert_eq!(rest, "", "behind the value");
+    for key in ["\"name\":\"epoll\"", "\"ok\":", "\"found\":", "\"advice\":"] {
+        assert!(json.contains(key), "{key} in {json}");
+    }
+}
+
+/// Reads one JSON value (RFC 8259) at the front of `text` and gives what is behind it; `None` if there is none.
+fn value(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    match text.chars().next()? {
+        '[' => members(&text[1..], ']', value),
+        '{' => members(&text[1..], '}', |pair| {
+            value(string(pair.trim_start())?.trim_start().strip_prefix(':')?)
+        }),
+        '"' => string(text),
+        _ => {
+            let word = ["true", "false", "null"]
+                .iter()
+                .find_map(|word| text.strip_prefix(word));
+            word.or_else(|| {
+                let digits = text
+                    .trim_start_matches('-')
+                    .trim_start_matches(|c: char| c.is_ascii_digit());
+                (digits.len() < text.trim_start_matches('-').len()).then_some(digits)
+            })
+        }
+    }
+}
+
+/// The members of a list or an object, separated by commas, up to `end`.
+fn members<'t>(
+    text: &'t str,
+    end: char,
+    member: impl Fn(&'t str) -> Option<&'t str>,
+) -> Option<&'t str> {
+    if let Some(rest) = text.trim_start().strip_prefix(end) {
+        return Some(rest);
+    }
+    let mut text = text;
+    loop {
+        text = member(text)?.trim_start();
+        if let Some(rest) = text.strip_prefix(end) {
+            return Some(rest);
+        }
+        text = text.strip_prefix(',')?;
+    }
+}
+
+fn string(text: &str) -> Option<&str> {
+    let mut rest = text.strip_prefix('"')?.chars();
+    loop {
+        match rest.next()? {
+            '"' => return Some(rest.as_str()),
+            '\\' => match rest.next()? {
+                'u' => (0..4).try_for_each(|_| rest.next()?.is_ascii_hexdigit().then_some(()))?,
+                escaped => "\"\\/bfnrt".contains(escaped).then_some(())?,
+            },
+            control if control < ' ' => return None,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_json_reader_is_no_yes_man() {
+    for good in ["[]", "{}", "[1, -2]", r#"{"a": ["\u00e9\n", true, null]}"#] {
+        assert_eq!(value(good), Some(""), "{good}");
+    }
+    for bad in [
+        "", "[1,]", "{\"a\"}", "{a:1}", "[\"\n\"]", r#""\x""#, "[1", "tru",
+    ] {
+        assert_eq!(value(bad), None, "{bad}");
+    }
+}

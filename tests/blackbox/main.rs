@@ -1,0 +1,29 @@
+//! Black-box tests: `longshore serve` as a process of its own, spoken to over raw sockets, on every backend.
+//!
+//! ```text
+//!   http         what is answered                           connections  in which order, and until when
+//!   refusals     what is refused, and how it ends           websocket    frames, pings, large messages
+//!   hostile      peers that reset, drip, or never read      memory       what such peers can make it keep
+//!   exhaustion   no descriptors left                        identical    the same bytes on every backend
+//!   listen       addresses                                  stop         signals
+//!   cli          mistakes, doctor, output
+//! ```
+//!
+//! The tests know the documented behaviour and nothing of the inside. They assert outcomes; a time appears only as a
+//! bound on waiting. Run one topic with `cargo test --test blackbox http::`.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod connections;
+mod exhaustion;
+mod frames;
+mod hostile;
+mod http;
+mod identical;
+mod listen;
+mod memory;
+mod peer;
+mod refusals;
+mod server;
+mod stop;
+mod websocket;
