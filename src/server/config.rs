@@ -134,7 +134,7 @@ impl Server {
         self
     }
 
-    /// Counts system calls and ring operations; see [`Report::counts`]. Default off, and then it costs nothing.
+    /// Counts system calls and ring operations; see [`Report::counts`](super::Report::counts). Default off, and then it costs nothing.
     pub fn count_calls(mut self, count: bool) -> Self {
         self.count_calls = count;
         self
