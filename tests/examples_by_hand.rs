@@ -6,12 +6,15 @@
 //!
 //! It does not know how they work inside: only the address that they print, and the bytes of their reply.
 
+mod built;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use built::built;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: longshore\r\n\r\n";
 const REPLY: &[u8] =
@@ -78,21 +81,6 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// `target/<profile>/examples/NAME`: this test runs from `target/<profile>/deps`.
-fn built(example: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples");
-    path.push(example);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --examples` first",
-        path.display()
-    );
-    path
 }
 
 fn read_replies(stream: &mut TcpStream, count: usize) {

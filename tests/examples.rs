@@ -1,0 +1,188 @@
+//! Runs `examples/01`, and talks to 05 and 06 over raw TCP, as their head comments say that one can.
+//!
+//! It does not know how they work inside: only what they print, and what their bytes must be.
+#![cfg(feature = "server")]
+
+mod built;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use built::built;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running example, killed if a test fails before it was stopped.
+struct Server {
+    process: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(example: &str) -> Self {
+        let mut process = Command::new(built(example))
+            .arg("127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("cargo has built the examples");
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address.expect("the first line").parse().unwrap();
+        Self {
+            process,
+            output,
+            address,
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends `request` on a connection of its own; the reply, up to the server's end.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    /// Stops it as a terminal or a service manager does. What it printed after its first line.
+    fn stop(mut self, signal: Signal) -> String {
+        kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}");
+        rest
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails when the process has ended already, as it should have.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_verbs_come_in_order() {
+    let output = Command::new(built("01_the_verbs")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut calls: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with(['#', ' ']))
+        .map(|line| line.split('(').next().unwrap())
+        .collect();
+    // TCP may bring two writes in one read or in two.
+    calls.dedup();
+    let expected = "socket setsockopt bind getsockname listen socket connect accept4 \
+        getsockname getpeername getsockname getpeername \
+        write read write read shutdown read write read close read close";
+    assert_eq!(calls.join(" "), expected);
+    let facts = |name| -> Vec<&str> {
+        let values = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(name));
+        values.map(str::trim).collect()
+    };
+    assert_eq!(facts("protocol"), ["TCP", "TCP"]);
+    assert_eq!(facts("local address"), ["127.0.0.1", "127.0.0.1"]);
+    assert_eq!(facts("remote address"), ["127.0.0.1", "127.0.0.1"]);
+    let (local, remote) = (facts("local port"), facts("remote port"));
+    assert_eq!(local.len(), 2);
+    assert_eq!(
+        [local[0], local[1]],
+        [remote[1], remote[0]],
+        "one connection, seen from its two ends"
+    );
+}
+
+#[test]
+fn http_hello() {
+    let server = Server::start("05_http_hello");
+    let get = |path: &str, last: bool| {
+        let close = if last { "Connection: close\r\n" } else { "" };
+        format!("GET {path} HTTP/1.1\r\nHost: a\r\n{close}\r\n")
+    };
+    let pipelined = get("/", false) + &get("/nowhere", false) + &get("/", true);
+    let replies = server.ask(&pipelined);
+    let status: Vec<_> = replies
+        .match_indices("HTTP/1.1 ")
+        .map(|(at, _)| &replies[at + 9..at + 12])
+        .collect();
+    assert_eq!(status, ["200", "404", "200"], "{replies}");
+    assert!(replies.ends_with("\r\n\r\nHello, World!"), "{replies}");
+
+    let refused = server.ask("GET / HTTP/1.1\r\n\r\n");
+    assert!(refused.starts_with("HTTP/1.1 400 "), "no Host: {refused}");
+    assert_eq!(server.stop(Signal::SIGTERM), "3 requests answered\n");
+}
+
+#[test]
+fn websocket_echo() {
+    let server = Server::start("06_websocket_echo");
+    let page = server.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(
+        page.contains("Content-Type: text/html; charset=utf-8\r\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("new WebSocket(") && page.ends_with("</html>\n"),
+        "{page}"
+    );
+    let plain = server.ask("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(plain.starts_with("HTTP/1.1 426 "), "{plain}");
+
+    let mut stream = server.connect();
+    // The key and the answer of RFC 6455 §1.3.
+    let handshake = "GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(handshake.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    expect(&mut stream, b"\x81\x04ahoy");
+    // The masked "Hello" of RFC 6455 §5.7, then a Close with code 1000 under a mask of zeros.
+    stream
+        .write_all(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")
+        .unwrap();
+    expect(&mut stream, b"\x81\x05Hello");
+    stream.write_all(b"\x88\x82\0\0\0\0\x03\xe8").unwrap();
+    expect(&mut stream, b"\x88\x02\x03\xe8");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"", "the server ends the connection");
+    drop(stream);
+
+    let printed = server.stop(Signal::SIGINT);
+    assert!(
+        printed.contains("a client has left after 1 messages\n"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("1 messages echoed\n"), "{printed}");
+}
+
+fn expect(stream: &mut TcpStream, frame: &[u8]) {
+    let mut bytes = vec![0; frame.len()];
+    stream.read_exact(&mut bytes).unwrap();
+    assert_eq!(bytes, frame);
+}

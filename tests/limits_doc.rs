@@ -1,0 +1,122 @@
+//! `docs/LIMITS.md` names every limit, with the default that the program has and the flag that the program takes.
+#![cfg(feature = "server")]
+
+use std::time::Duration;
+
+use longshore::Limits;
+
+const PAGE: &str = include_str!("../docs/LIMITS.md");
+
+/// How the page writes a value.
+trait Written {
+    fn written(&self, is_bytes: bool) -> String;
+}
+
+impl Written for u64 {
+    fn written(&self, is_bytes: bool) -> String {
+        const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = |(bits, _): &&(u32, &str)| is_bytes && *self != 0 && self % (1 << bits) == 0;
+        match UNITS.iter().find(whole) {
+            Some((bits, unit)) => format!("{} {unit}", self >> bits),
+            None => self.to_string(),
+        }
+    }
+}
+
+macro_rules! written_as_u64 {
+    ($($integer:ty),*) => {
+        $(impl Written for $integer {
+            fn written(&self, is_bytes: bool) -> String {
+                u64::try_from(*self).expect("a limit is not negative").written(is_bytes)
+            }
+        })*
+    };
+}
+
+written_as_u64!(u16, u32, usize);
+
+impl Written for Duration {
+    fn written(&self, _: bool) -> String {
+        format!("{} s", self.as_secs_f64())
+    }
+}
+
+/// Takes the defaults apart. A field that is missing here does not compile.
+macro_rules! defaults {
+    ($($field:ident),* $(,)?) => {{
+        let Limits { $($field),* } = Limits::default();
+        [$((stringify!($field), $field.written(stringify!($field).contains("bytes")))),*]
+    }};
+}
+
+/// The cells of the row that begins with the limit's name.
+fn row(name: &str) -> Vec<&'static str> {
+    let start = format!("| `{name}` |");
+    let mut rows = PAGE.lines().filter(|line| line.starts_with(&start));
+    let row = rows
+        .next()
+        .unwrap_or_else(|| panic!("docs/LIMITS.md has no row for {name}"));
+    assert!(rows.next().is_none(), "two rows for {name}");
+    row.trim_matches('|').split('|').map(str::trim).collect()
+}
+
+#[test]
+fn every_limit_stands_in_the_table_with_its_default() {
+    let limits = defaults!(
+        head_bytes_max,
+        fields_max,
+        target_bytes_max,
+        chunk_extension_bytes_max,
+        trailer_bytes_max,
+        collected_body_bytes_max,
+        streamed_body_bytes_max,
+        message_bytes_max,
+        outbox_high_bytes,
+        outbox_low_bytes,
+        outbox_bytes_max,
+        memory_bytes_max,
+        head_timeout,
+        first_byte_timeout,
+        idle_timeout,
+        body_grace,
+        body_bytes_per_second_min,
+        write_stall_timeout,
+        ping_interval,
+        ping_timeout,
+        close_timeout,
+        linger_timeout,
+        linger_bytes_max,
+        stop_timeout,
+    );
+    for (name, default) in limits {
+        let cells = row(name);
+        assert_eq!(cells.len(), 5, "name, default, flag, at it, attack: {name}");
+        assert_eq!(cells[1], default, "the default of {name}");
+        assert!(
+            cells.iter().all(|cell| !cell.is_empty()),
+            "an empty cell: {name}"
+        );
+    }
+}
+
+/// The program is built only with its features.
+#[cfg(all(feature = "cli", feature = "epoll"))]
+#[test]
+fn every_flag_in_the_table_is_one_of_the_program() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .args(["serve", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let named: Vec<_> = PAGE
+        .split('`')
+        .filter(|quoted| quoted.starts_with("--"))
+        .collect();
+    assert!(named.len() > 10, "the table names the flags");
+    for flag in named {
+        let taken = help
+            .split_whitespace()
+            .any(|word| word.trim_end_matches(',') == flag);
+        assert!(taken, "`serve --help` does not name {flag}");
+    }
+}
