@@ -15,7 +15,8 @@ trait Written {
 impl Written for u64 {
     fn written(&self, is_bytes: bool) -> String {
         const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-        let whole = |(bits, _): &&(u32, &str)| is_bytes && *self != 0 && self % (1 << bits) == 0;
+        let whole =
+            |(bits, _): &&(u32, &str)| is_bytes && *self != 0 && self.is_multiple_of(1 << bits);
         match UNITS.iter().find(whole) {
             Some((bits, unit)) => format!("{} {unit}", self >> bits),
             None => self.to_string(),
