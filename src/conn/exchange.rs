@@ -14,22 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::io::Io;
 use super::tick::{Tick, seconds, ticks};
 use crate::buf::Input;
-use crate::http::{Decoder, Ending, Error, Event, HeadLimits, ReplyTo, Status, encode_error};
-use crate::limits::Limits;
-
-/// The part of the limits that the decoder enforces.
-pub(crate) fn head_limits(limits: &Limits) -> HeadLimits {
-    HeadLimits {
-        head_bytes_max: limits.head_bytes_max,
-        fields_max: limits.fields_max,
-        target_bytes_max: limits.target_bytes_max,
-        chunk_extension_bytes_max: limits.chunk_extension_bytes_max,
-        trailer_bytes_max: limits.trailer_bytes_max,
-        body_bytes_max: limits
-            .streamed_body_bytes_max
-            .max(limits.collected_body_bytes_max),
-    }
-}
+use crate::http::{Decoder, Ending, Error, Event, ReplyTo, Status, encode_error};
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

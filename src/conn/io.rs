@@ -44,7 +44,7 @@ impl Shared {
             pool: Pool::default(),
             budget,
             timeouts: Timeouts::new(&limits),
-            head_limits: super::exchange::head_limits(&limits),
+            head_limits: head_limits(&limits),
             limits,
             now: Tick(0),
             date: DateCache::new(),
@@ -95,6 +95,20 @@ impl Shared {
             busy.message = Vec::new();
         }
         self.account(stream);
+    }
+}
+
+/// The part of the limits that the decoder enforces.
+fn head_limits(limits: &Limits) -> HeadLimits {
+    HeadLimits {
+        head_bytes_max: limits.head_bytes_max,
+        fields_max: limits.fields_max,
+        target_bytes_max: limits.target_bytes_max,
+        chunk_extension_bytes_max: limits.chunk_extension_bytes_max,
+        trailer_bytes_max: limits.trailer_bytes_max,
+        body_bytes_max: limits
+            .streamed_body_bytes_max
+            .max(limits.collected_body_bytes_max),
     }
 }
 
