@@ -71,6 +71,10 @@ impl Budget {
                 .taken
                 .fetch_add(wanted - self.taken, Ordering::Relaxed);
             self.taken = wanted;
+        } else if self.used == 0 {
+            // Of five idle workers' spare grains, a small ceiling would be full for ever.
+            self.ceiling.taken.fetch_sub(self.taken, Ordering::Relaxed);
+            self.taken = 0;
         } else if self.taken - wanted > GRAIN_BYTES {
             // One spare grain is kept: an account that swings around a border must not touch the shared counter each time.
             self.ceiling

@@ -50,7 +50,8 @@ impl<T> Connection<T> {
         let mut rest = bytes;
         if self.stream.inbox_len() > 0 {
             rest = self.complete_stored(service, rest, turn);
-            if rest.is_empty() {
+            if rest.is_empty() || self.stream.life != Life::Open {
+                self.forget(rest.len(), turn);
                 return;
             }
         }
@@ -76,7 +77,7 @@ impl<T> Connection<T> {
             let (completing, behind) = rest.split_at_mut(count);
             busy.inbox.append(completing);
             rest = behind;
-            self.offer_inbox(service, turn);
+            self.offer_inbox(service, !rest.is_empty(), turn);
             if self.stream.flags.has(Flags::WAITING) {
                 turn.shared.busy(&mut self.stream).inbox.append(rest);
                 return &mut [];
@@ -86,14 +87,22 @@ impl<T> Connection<T> {
     }
 
     /// Offers everything that is kept.
-    fn offer_inbox<S: Service<State = T>>(&mut self, service: &mut S, turn: &mut Dispatch<'_>) {
+    fn offer_inbox<S: Service<State = T>>(
+        &mut self,
+        service: &mut S,
+        more_follows: bool,
+        turn: &mut Dispatch<'_>,
+    ) {
         let Some(busy) = self.stream.busy.as_mut() else {
             return;
         };
         // Taken out for the call: the service may queue output in the same box.
         let mut inbox = std::mem::take(&mut busy.inbox);
         let mut input = Input::new(inbox.as_mut_slice());
-        self.dispatch(turn, |state, io| service.received(state, &mut input, io));
+        self.dispatch(turn, |state, io| {
+            io.more_follows = more_follows;
+            service.received(state, &mut input, io);
+        });
         // What stands behind the end of our interest is never read.
         let unread = if self.stream.life == Life::Open {
             input.len()
@@ -130,14 +139,17 @@ impl<T> Connection<T> {
         turn: &mut Dispatch<'_>,
     ) -> bool {
         let stream = &self.stream;
+        let limits = &turn.shared.limits;
+        // The lower of the two, or reading would go on where the service has just stopped it.
+        let low = limits.outbox_low_bytes.min(limits.outbox_high_bytes);
         if stream.life != Life::Open
             || stream.flags.has(Flags::HELD)
-            || stream.unsent() + turn.cork.len() > turn.shared.limits.outbox_low_bytes
+            || stream.unsent() + turn.cork.len() > low
         {
             return false;
         }
         if stream.flags.has(Flags::WAITING) {
-            self.offer_inbox(service, turn);
+            self.offer_inbox(service, false, turn);
             return true;
         }
         self.tell_end(service, turn)

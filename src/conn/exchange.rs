@@ -106,8 +106,14 @@ impl Exchange {
     }
 
     /// The reply will come from elsewhere. Input waits, and so does the clock.
-    pub(crate) fn wait_for_reply(&mut self, cancelled: Arc<AtomicBool>, io: &mut Io<'_>) {
+    pub(crate) fn wait_for_reply(
+        &mut self,
+        keep_alive: bool,
+        cancelled: Arc<AtomicBool>,
+        io: &mut Io<'_>,
+    ) {
         self.phase = Phase::Reply;
+        self.to.keep_alive = keep_alive;
         self.cancelled = Some(cancelled);
         io.hold_input();
         io.never_expire();
@@ -146,8 +152,9 @@ impl Exchange {
     #[inline]
     pub(crate) fn set_deadline(&mut self, unread: usize, io: &mut Io<'_>) {
         match self.phase {
-            // Requests wait because the peer does not read their replies: the write stall has the clock.
-            Phase::Idle if io.wants_no_input() => io.never_expire(),
+            // Requests wait because the peer does not read their replies: the write stall has the clock, and they are
+            // offered again when it has read enough.
+            Phase::Idle if unread > 0 && io.wants_no_input() => io.never_expire(),
             Phase::Idle if unread > 0 => {
                 self.phase = Phase::Head;
                 io.expire_in(io.shared.timeouts.head);
@@ -161,6 +168,8 @@ impl Exchange {
     /// The deadline has passed.
     pub(crate) fn expired(&mut self, io: &mut Io<'_>) {
         match self.phase {
+            // It is still reading the last reply.
+            Phase::Idle if io.waiting_bytes() > 0 => io.expire_in(io.shared.timeouts.idle),
             // Nothing was asked, so nothing is answered: a 408 would be read as the answer to the next request.
             Phase::Idle => io.finish(),
             Phase::Head => self.refuse_head(

@@ -118,6 +118,8 @@ pub(crate) struct Io<'a> {
     /// Collects what is said in this dispatch, so that it leaves in one send.
     cork: &'a mut Vec<u8>,
     pub(crate) shared: &'a mut Shared,
+    /// More bytes came behind those that are offered now.
+    pub(crate) more_follows: bool,
     /// Names the connection, for mail from other threads.
     pub(crate) token: Token,
 }
@@ -133,6 +135,7 @@ impl<'a> Io<'a> {
             stream,
             cork,
             shared,
+            more_follows: false,
             token,
         }
     }
@@ -188,9 +191,7 @@ impl<'a> Io<'a> {
 
     /// Close at once; what waits is lost.
     pub(crate) fn abort(&mut self) {
-        if self.stream.life != Life::Closing {
-            self.stream.life = Life::Over;
-        }
+        self.stream.end();
     }
 
     /// Whether the connection still takes part: neither finished nor aborted.

@@ -117,6 +117,13 @@ impl Stream {
         }
     }
 
+    /// Ends the connection at once, unless that is under way already.
+    pub(crate) fn end(&mut self) {
+        if self.life != Life::Closing {
+            self.life = Life::Over;
+        }
+    }
+
     /// Received bytes that wait to be understood.
     pub(crate) fn inbox_len(&self) -> usize {
         self.busy.as_ref().map_or(0, |busy| busy.inbox.len())

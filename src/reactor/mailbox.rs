@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
 use crate::driver::{Token, Waker};
 
@@ -28,6 +29,8 @@ pub(crate) struct Mailbox<M> {
     asleep: AtomicBool,
     /// Nobody will take letters any more.
     closed: AtomicBool,
+    /// The reactor's thread. It cannot wait for itself to make room.
+    owner: ThreadId,
     waker: Waker,
 }
 
@@ -37,6 +40,7 @@ impl<M> Mailbox<M> {
             letters: Mutex::new(Vec::new()),
             asleep: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            owner: thread::current().id(),
             waker,
         })
     }
@@ -78,8 +82,11 @@ impl<M> Mailbox<M> {
     fn post(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
         {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-            // A stop is never refused.
-            if letters.len() >= LETTERS_MAX && matches!(letter, Letter::To(..)) {
+            // A stop is never refused, nor is mail of the reactor to itself.
+            if letters.len() >= LETTERS_MAX
+                && matches!(letter, Letter::To(..))
+                && thread::current().id() != self.owner
+            {
                 return Err(letter);
             }
             letters.push(letter);
@@ -152,16 +159,24 @@ mod tests {
     }
 
     #[test]
-    fn a_full_box_refuses_mail_but_not_a_stop() {
+    fn a_full_box_refuses_mail_but_not_a_stop_nor_its_own() {
         let post = Post::new(Mailbox::new(Waker::custom(|| ())));
         let token = Token {
             index: 0,
             generation: 0,
         };
-        for _ in 0..LETTERS_MAX {
-            post.send(Letter::To(token, 0_u8)).expect("room");
-        }
-        assert!(post.send(Letter::To(token, 0)).is_err());
-        assert!(post.send(Letter::Stop).is_ok());
+        let other = post.clone();
+        let elsewhere = thread::spawn(move || {
+            for _ in 0..LETTERS_MAX {
+                other.send(Letter::To(token, 0_u8)).expect("room");
+            }
+            assert!(other.send(Letter::To(token, 0)).is_err());
+            assert!(other.send(Letter::Stop).is_ok());
+        });
+        elsewhere.join().expect("as said");
+        assert!(
+            post.send(Letter::To(token, 0)).is_ok(),
+            "it would wait for itself"
+        );
     }
 }

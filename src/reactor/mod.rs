@@ -140,6 +140,11 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.stop_at.is_some() && self.live == 0 && self.listening == 0
     }
 
+    /// Whether the time to finish after a stop has passed.
+    fn is_cut(&self) -> bool {
+        self.stop_at == Some(Tick::NEVER)
+    }
+
     /// How long the loop may wait before something is due.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
         let next = self
@@ -160,6 +165,9 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     /// Stops accepting, lets what is begun finish, and closes the rest when [`Limits::stop_timeout`] has passed.
     /// A second call closes everything at once.
     pub(crate) fn stop(&mut self) {
+        if self.is_cut() {
+            return;
+        }
         if self.stop_at.is_some() {
             self.stop_at = Some(self.shared.now);
             return;
@@ -178,7 +186,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// Ends whatever the kernel still works on for us. Call it last.
     pub(crate) fn teardown(&mut self) -> io::Result<()> {
-        self.mailbox.close();
         self.driver.teardown(Duration::from_secs(5))
     }
 
@@ -190,5 +197,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             })
         });
         taken.collect()
+    }
+}
+
+impl<D: Driver, S: Service> Drop for Reactor<D, S> {
+    fn drop(&mut self) {
+        // Threads that wait for room in the mailbox must not wait for ever.
+        self.mailbox.close();
     }
 }

@@ -39,7 +39,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     ),
                     Submit::Failed(buf, _) => {
                         dispatch.shared.pool.put_sent(buf);
-                        connection.stream.life = Life::Over;
+                        connection.stream.end();
                     }
                 }
                 continue;
@@ -62,7 +62,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 fn in_flight(stream: &mut Stream, unsent: usize, shared: &crate::conn::Shared) {
     stream.flags.set(Flags::IN_FLIGHT);
     stream.stall = shared.now.after(shared.timeouts.write_stall);
-    stream.count = unsent as u32;
+    stream.count = u32::try_from(unsent).unwrap_or(u32::MAX);
 }
 
 /// A peer that lets too much wait is disconnected. One message may be larger than the limit by itself.
@@ -71,7 +71,7 @@ fn over_limit(stream: &mut Stream, bytes_max: usize) {
         return;
     };
     if busy.outbox.len() > bytes_max && busy.outbox.segments() > 1 && stream.life == Life::Open {
-        stream.life = Life::Over;
+        stream.end();
     }
 }
 
@@ -85,7 +85,7 @@ fn end_of_life<D: Driver>(
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
     if stream.life == Life::Flushing && sent_all {
         if stream.flags.has(Flags::ENDED) {
-            stream.life = Life::Over;
+            stream.end();
         } else {
             driver.shutdown_write(token);
             stream.life = Life::Lingering;

@@ -66,7 +66,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 }
                 Event::Failed { token, .. } => {
                     self.with_connection(token, |connection, _, _| {
-                        connection.stream.life = Life::Over;
+                        connection.stream.end();
                     });
                 }
                 Event::Closed { token, unsent } => {
@@ -105,7 +105,10 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             });
             self.live += 1;
         }
-        if self.shared.stopping {
+        if self.is_cut() {
+            // Accepted while its listener was emptied, after the time to finish had passed.
+            self.with_connection(token, |connection, _, _| connection.stream.end());
+        } else if self.shared.stopping {
             self.with_connection(token, |connection, service, dispatch| {
                 connection.call(dispatch, |state, io| service.stopping(state, io));
             });
@@ -119,7 +122,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             connection.stream.flags.clear(Flags::IN_FLIGHT);
             connection.stream.stall = Tick::NEVER;
             if !ok {
-                connection.stream.life = Life::Over;
+                connection.stream.end();
             }
         });
     }
@@ -167,7 +170,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             self.stop_at = Some(Tick::NEVER);
             for token in self.tokens() {
                 self.with_connection(token, |connection, _, _| {
-                    connection.stream.life = Life::Over;
+                    connection.stream.end();
                 });
             }
         }
@@ -186,7 +189,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     fn expire(&mut self, token: Token, now: Tick) {
-        let unsent = self.driver.unsent(token) as u32;
+        let unsent = u32::try_from(self.driver.unsent(token)).unwrap_or(u32::MAX);
         let stall_ticks = self.shared.timeouts.write_stall;
         self.with_connection(token, |connection, service, dispatch| {
             let stream = &mut connection.stream;
@@ -196,7 +199,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     stream.count = unsent;
                     stream.stall = now.after(stall_ticks);
                 } else {
-                    stream.life = Life::Over;
+                    stream.end();
                 }
             }
             if connection.stream.due <= now {

@@ -26,7 +26,10 @@ pub(super) enum Answer {
     /// The 101 is encoded: frames follow.
     WebSocket,
     /// The reply comes later; the flag tells that the connection has gone.
-    Deferred(Arc<AtomicBool>),
+    Deferred {
+        keep_alive: bool,
+        cancelled: Arc<AtomicBool>,
+    },
 }
 
 /// The one reply to a request.
@@ -71,7 +74,12 @@ impl<'r> Reply<'r> {
         } = self.desk;
         let cancelled = Arc::new(AtomicBool::new(false));
         let ticket = Ticket::new(post.clone(), token, number, cancelled.clone());
-        (Replied(Answer::Deferred(cancelled)), ticket)
+        let keep_alive = self.to.keep_alive;
+        let deferred = Answer::Deferred {
+            keep_alive,
+            cancelled,
+        };
+        (Replied(deferred), ticket)
     }
 
     /// Closes the connection behind this reply.

@@ -3,6 +3,7 @@
 //! The same recorded bytes must give byte-identical replies on every driver, however they are cut.
 
 mod application;
+mod ends;
 mod identical;
 mod memory;
 mod recorded;

@@ -94,10 +94,10 @@ pub(super) fn recv_multishot(target: Target, group: u16) -> squeue::Entry {
     on!(target, |fd| opcode::RecvMulti::new(fd, group).build())
 }
 
-/// send(2). MSG_WAITALL lets the kernel finish a short send by itself (5.19+); MSG_NOSIGNAL keeps a closed peer from
+/// send(2). Without MSG_WAITALL, so that every byte that a slow peer takes is seen; MSG_NOSIGNAL keeps a closed peer from
 /// raising SIGPIPE.
 pub(super) fn send(target: Target, bytes: *const u8, len: u32) -> squeue::Entry {
-    let flags = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+    let flags = libc::MSG_NOSIGNAL;
     on!(target, |fd| opcode::Send::new(fd, bytes, len)
         .flags(flags)
         .build())
@@ -105,7 +105,7 @@ pub(super) fn send(target: Target, bytes: *const u8, len: u32) -> squeue::Entry 
 
 /// sendmsg(2) of several parts.
 pub(super) fn sendmsg(target: Target, message: *const libc::msghdr) -> squeue::Entry {
-    let flags = (libc::MSG_WAITALL | libc::MSG_NOSIGNAL) as u32;
+    let flags = libc::MSG_NOSIGNAL as u32;
     on!(target, |fd| opcode::SendMsg::new(fd, message)
         .flags(flags)
         .build())

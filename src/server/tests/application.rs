@@ -12,7 +12,7 @@ use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
 use crate::server::web::Web;
-use crate::server::{Body, Handler, Message, Replied, Reply, Request, Socket};
+use crate::server::{Body, Handler, Message, Replied, Reply, Request, Response, Socket};
 use crate::sys::{Address, Family};
 
 /// Answers with what it was asked.
@@ -36,6 +36,7 @@ impl Handler for Echo {
     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, streamed: &mut usize) -> Replied {
         match (request.method(), request.path()) {
             (_, b"/ws") => reply.websocket(&request),
+            (_, path @ (b"/later" | b"/last")) => later(reply, path == b"/last"),
             (_, b"/large") => reply.ok("text/plain", &vec![b'x'; 100_000]),
             (Method::Post, b"/stream") => reply.text(&std::mem::take(streamed).to_string()),
             (Method::Post, _) => reply.ok("application/octet-stream", request.body()),
@@ -46,6 +47,14 @@ impl Handler for Echo {
     fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, _: &mut usize) {
         socket.send(message.kind, message.bytes);
     }
+}
+
+/// Answers through the mailbox.
+fn later(reply: Reply<'_>, last: bool) -> Replied {
+    let reply = if last { reply.close() } else { reply };
+    let (replied, ticket) = reply.defer();
+    ticket.answer(Response::new(Status::OK).content("later"));
+    replied
 }
 
 /// One reactor on the in-memory driver.
@@ -60,6 +69,19 @@ pub(super) struct Simulated {
 impl Simulated {
     /// Seed 0 is a calm kernel; others leave order, cuts and delays to chance.
     pub(super) fn new(seed: u64, limits: Limits) -> Self {
+        Self::build(seed, Config::default(), limits)
+    }
+
+    /// With room for so many connections.
+    pub(super) fn with_table(connections_max: u32, limits: Limits) -> Self {
+        let config = Config {
+            connections_max,
+            ..Config::default()
+        };
+        Self::build(0, config, limits)
+    }
+
+    fn build(seed: u64, config: Config, limits: Limits) -> Self {
         let shape = if seed.is_multiple_of(2) {
             Shape::Readiness
         } else {
@@ -70,7 +92,7 @@ impl Simulated {
         } else {
             Plan::seeded(seed, shape)
         };
-        let driver = Sim::open(&Config::default(), plan).expect("memory");
+        let driver = Sim::open(&config, plan).expect("memory");
         let net = driver.net();
         let listener = net.listener(Family::Inet, 16);
         let address = listener.address.clone();

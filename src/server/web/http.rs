@@ -8,6 +8,9 @@ use crate::http::{CONTINUE_REPLY, Event, Framing, Head, ReplyTo, Status};
 use crate::server::reply::{Answer, Desk, encode_response};
 use crate::server::{Body, Handler, Replied, Reply, Request, Response};
 
+/// What a peer is told at the memory ceiling.
+const FULL: &str = "The server's memory limit is reached.";
+
 impl<H: Handler> Web<H> {
     /// Answers every complete request in `input`. True when the connection became a WebSocket; the frames follow.
     #[inline]
@@ -76,7 +79,13 @@ impl<H: Handler> Web<H> {
                 let _ = exchange.next(input, io);
                 return self.answer(Request::new(head, body), exchange, application, io);
             }
-            Some(plan) => store_head(&head, plan == Body::Stream, exchange, input.is_empty(), io),
+            Some(plan) => store_head(
+                &head,
+                plan == Body::Stream,
+                exchange,
+                input.is_empty() && !io.more_follows,
+                io,
+            ),
         }
         false
     }
@@ -97,11 +106,7 @@ impl<H: Handler> Web<H> {
             return;
         }
         if !io.has_room(piece.len()) {
-            exchange.refuse_with(
-                Status::SERVICE_UNAVAILABLE,
-                "The server's memory limit is reached.",
-                io,
-            );
+            exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
             return;
         }
         let limit = io.shared.limits.collected_body_bytes_max;
@@ -144,6 +149,10 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) -> bool {
+        if !io.has_room(request.head().raw.len()) {
+            exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
+            return false;
+        }
         self.requests += 1;
         // Looked at only now: the stop may have come while the body did.
         exchange.to.keep_alive &= !io.shared.stopping;
@@ -159,7 +168,10 @@ impl<H: Handler> Web<H> {
         match guarded(|| self.handler.request(request, reply, application)) {
             Some(Replied(Answer::Encoded { keep_alive })) => exchange.replied(keep_alive, io),
             Some(Replied(Answer::WebSocket)) => return true,
-            Some(Replied(Answer::Deferred(cancelled))) => exchange.wait_for_reply(cancelled, io),
+            Some(Replied(Answer::Deferred {
+                keep_alive,
+                cancelled,
+            })) => exchange.wait_for_reply(keep_alive, cancelled, io),
             None => {
                 // Nothing of a reply that was begun may leave.
                 io.out().truncate(before);
@@ -196,11 +208,7 @@ fn store_head(
     io: &mut Io<'_>,
 ) {
     if !io.has_room(head.raw.len()) {
-        exchange.refuse_with(
-            Status::SERVICE_UNAVAILABLE,
-            "The server's memory limit is reached.",
-            io,
-        );
+        exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
         return;
     }
     let message = io.message();

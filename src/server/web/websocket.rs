@@ -7,6 +7,9 @@ use crate::conn::websocket::WebSocket;
 use crate::server::{Handler, Message, Socket};
 use crate::ws::{CloseCode, Piece};
 
+/// What a peer is told at the memory ceiling.
+const FULL: &str = "the server's memory limit is reached";
+
 impl<H: Handler> Web<H> {
     /// The handshake is answered.
     pub(super) fn open(
@@ -58,11 +61,7 @@ impl<H: Handler> Web<H> {
             kind, last, bytes, ..
         } = piece;
         if !io.has_room(bytes.len()) {
-            websocket.abandon(
-                CloseCode::TRY_LATER,
-                "the server's memory limit is reached",
-                io,
-            );
+            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
             return;
         }
         io.message().extend_from_slice(bytes);
@@ -89,6 +88,10 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
+        if !io.has_room(message.bytes.len()) {
+            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
+            return;
+        }
         self.messages += 1;
         let mut socket = Socket::new(websocket, io);
         if guarded(|| self.handler.message(message, &mut socket, application)).is_none() {
