@@ -75,9 +75,11 @@ impl Handler for Demo {
 
     fn head(&mut self, head: &Head<'_>, connection: &mut Connection) -> Body {
         connection.uploaded = 0;
-        match (Route::of(head.target.path()), head.method) {
-            (Some(Route::Upload), Method::Post) => Body::Stream,
-            _ => Body::Collect,
+        match Route::of(head.target.path()) {
+            Some(route) if !route.allows(head.method) => Body::Ignore,
+            Some(Route::Upload) if head.method == Method::Post => Body::Stream,
+            Some(_) => Body::Collect,
+            None => Body::Ignore,
         }
     }
 

@@ -236,6 +236,13 @@ impl<'a> Io<'a> {
         }
     }
 
+    /// Whether the memory ceiling allows what was said since the cork held `before` bytes. Small replies always pass:
+    /// at the ceiling, whoever asks for little is still answered.
+    pub(crate) fn may_keep(&self, before: usize) -> bool {
+        let said = self.cork.len() - before;
+        said <= IN_FLIGHT_FREE_BYTES_MAX || self.has_room(said)
+    }
+
     /// Whether the memory ceiling leaves room for `bytes` more.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         self.shared.budget.has_room(bytes)

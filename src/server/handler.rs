@@ -13,6 +13,10 @@ pub enum Body {
     Stream,
     /// Do not read it: answer with this status, then close.
     Refuse(Status),
+    /// The head alone decides what is answered. A peer that waits for `100 Continue` is answered at once, and so is one
+    /// that announces more than may be collected; then the connection closes (RFC 9110 §10.1.1). Another body is
+    /// collected and shown as usual, because reading it keeps the connection.
+    Ignore,
 }
 
 /// Answers requests and WebSocket messages. Each worker has a handler of its own, so it needs no locks.

@@ -131,6 +131,36 @@ fn versions_and_options_decide_what_becomes_of_the_connection() {
 }
 
 #[test]
+fn what_the_head_decides_is_answered_without_the_body() {
+    let cases = [
+        ("POST /nowhere", 404),
+        ("POST /plaintext", 405),
+        ("PUT /upload", 405),
+        ("BREW /plaintext", 501),
+    ];
+    with_servers(&[], |server| {
+        for (line, status) in cases {
+            let waiting = format!(
+                "{line} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+            );
+            let large = format!("{line} HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n");
+            for request in [waiting, large] {
+                let mut peer = server.connect();
+                let reply = peer.ask(&request);
+                assert_eq!(reply.status, status, "{request}");
+                peer.ends();
+            }
+            // A small body is read, because that keeps the connection.
+            let mut kept = server.connect();
+            for _ in 0..2 {
+                let small = format!("{line} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\ncargo");
+                assert_eq!(kept.ask(small).status, status, "{line}");
+            }
+        }
+    });
+}
+
+#[test]
 fn the_server_says_continue_only_to_a_peer_that_waits() {
     let head =
         "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";

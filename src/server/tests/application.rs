@@ -69,7 +69,7 @@ pub(super) struct Simulated {
 impl Simulated {
     /// Seed 0 is a calm kernel; others leave order, cuts and delays to chance.
     pub(super) fn new(seed: u64, limits: Limits) -> Self {
-        Self::build(seed, Config::default(), limits)
+        Self::build(seed, &Config::default(), limits)
     }
 
     /// With room for so many connections.
@@ -78,10 +78,10 @@ impl Simulated {
             connections_max,
             ..Config::default()
         };
-        Self::build(0, config, limits)
+        Self::build(0, &config, limits)
     }
 
-    fn build(seed: u64, config: Config, limits: Limits) -> Self {
+    fn build(seed: u64, config: &Config, limits: Limits) -> Self {
         let shape = if seed.is_multiple_of(2) {
             Shape::Readiness
         } else {
@@ -92,7 +92,7 @@ impl Simulated {
         } else {
             Plan::seeded(seed, shape)
         };
-        let driver = Sim::open(&config, plan).expect("memory");
+        let driver = Sim::open(config, plan).expect("memory");
         let net = driver.net();
         let listener = net.listener(Family::Inet, 16);
         let address = listener.address.clone();

@@ -66,13 +66,27 @@ impl<H: Handler> Web<H> {
             Some(Body::Refuse(status)) => {
                 exchange.refuse_with(status, "The body is not wanted.", io);
             }
+            Some(Body::Ignore)
+                if head.expect_continue
+                    || declared
+                        .is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) =>
+            {
+                exchange.to.keep_alive = false;
+                let request = Request::new(head, &mut []);
+                if self.answer(request, exchange, application, io) {
+                    // The body that was not read would be taken for frames.
+                    io.abort();
+                }
+            }
             Some(Body::Collect)
                 if declared
                     .is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) =>
             {
                 exchange.refuse_with(Status::CONTENT_TOO_LARGE, "The body is too large.", io);
             }
-            Some(Body::Collect) if declared.is_some_and(|bytes| input.len() as u64 >= bytes) => {
+            Some(Body::Collect | Body::Ignore)
+                if declared.is_some_and(|bytes| input.len() as u64 >= bytes) =>
+            {
                 let Some(Event::Body(body)) = exchange.next(input, io) else {
                     return false;
                 };
@@ -149,10 +163,6 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) -> bool {
-        if !io.has_room(request.head().raw.len()) {
-            exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
-            return false;
-        }
         self.requests += 1;
         // Looked at only now: the stop may have come while the body did.
         exchange.to.keep_alive &= !io.shared.stopping;
@@ -166,7 +176,14 @@ impl<H: Handler> Web<H> {
         let before = out.len();
         let reply = Reply::new(out, date, to, desk);
         match guarded(|| self.handler.request(request, reply, application)) {
-            Some(Replied(Answer::Encoded { keep_alive })) => exchange.replied(keep_alive, io),
+            Some(Replied(Answer::Encoded { keep_alive })) => {
+                if io.may_keep(before) {
+                    exchange.replied(keep_alive, io);
+                } else {
+                    io.out().truncate(before);
+                    exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
+                }
+            }
             Some(Replied(Answer::WebSocket)) => return true,
             Some(Replied(Answer::Deferred {
                 keep_alive,

@@ -88,14 +88,14 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
-        if !io.has_room(message.bytes.len()) {
-            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
-            return;
-        }
         self.messages += 1;
+        let before = io.out().len();
         let mut socket = Socket::new(websocket, io);
         if guarded(|| self.handler.message(message, &mut socket, application)).is_none() {
             websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+        } else if !io.may_keep(before) {
+            io.out().truncate(before);
+            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
         }
     }
 }
