@@ -172,7 +172,9 @@ fn the_ceiling_holds_for_output_too() {
         "whoever asks for little is answered"
     );
     // Three replies of 100 KB pass 256 KiB; those after them are refused.
-    peers.iter().for_each(|peer| peer.set_window(usize::MAX));
+    for peer in &peers {
+        peer.set_window(usize::MAX);
+    }
     server.settle();
     let replies = peers.iter().map(Client::read);
     let refused = replies
