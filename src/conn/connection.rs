@@ -42,6 +42,7 @@ impl<T> Connection<T> {
             self.forget(bytes.len(), turn);
             return;
         }
+        let bytes = self.stream.transport.received(bytes);
         if self.stream.flags.has(Flags::WAITING) {
             // It was on its way when receiving was paused.
             turn.shared.busy(&mut self.stream).inbox.append(bytes);
@@ -230,7 +231,8 @@ impl<T> Connection<T> {
     pub(crate) fn next_send(&mut self, turn: &mut Dispatch<'_>) -> Option<SendBuf> {
         let in_flight = self.stream.flags.has(Flags::IN_FLIGHT);
         if !turn.cork.is_empty() {
-            let fresh = Part::Pooled(std::mem::replace(turn.cork, turn.shared.pool.take()));
+            let said = std::mem::replace(turn.cork, turn.shared.pool.take());
+            let fresh = Part::Pooled(self.stream.transport.said(said));
             if !in_flight && self.stream.outbox_len() == 0 {
                 return Some(SendBuf::new(fresh));
             }

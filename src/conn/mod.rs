@@ -20,6 +20,7 @@ pub(crate) mod exchange;
 mod io;
 mod stream;
 mod tick;
+mod transport;
 pub(crate) mod websocket;
 
 pub(crate) use connection::{Connection, Dispatch};

@@ -1,6 +1,7 @@
 //! What every connection keeps, whatever it speaks: 24 bytes, and a box while it is busy.
 
 use super::tick::Tick;
+use super::transport::Transport;
 use crate::buf::{Inbox, Outbox};
 
 /// Where a connection stands in its life.
@@ -98,6 +99,8 @@ pub(crate) struct Stream {
     pub(crate) count: u32,
     pub(crate) life: Life,
     pub(crate) flags: Flags,
+    /// Plain, until there is TLS.
+    pub(crate) transport: Transport,
 }
 
 const _: () = assert!(
@@ -114,6 +117,7 @@ impl Stream {
             count: 0,
             life: Life::Open,
             flags: Flags::default(),
+            transport: Transport::default(),
         }
     }
 
