@@ -1,0 +1,71 @@
+//! Where the log goes: a path, which can be opened anew, or standard output.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Who may read a log that is created: its owner and its group, because it says who asked for what.
+const MODE: u32 = 0o640;
+
+/// Where an access log goes.
+///
+/// ```
+/// use longshore::AccessTarget;
+/// use std::path::Path;
+///
+/// let target = AccessTarget::from(Path::new("/var/log/longshore.log"));
+/// assert_eq!(target.to_string(), "/var/log/longshore.log");
+/// assert_eq!(AccessTarget::StandardOutput.to_string(), "standard output");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessTarget {
+    /// A file, which is appended to and, if need be, created with mode 0640; or a FIFO that somebody reads.
+    Path(PathBuf),
+    /// The process's standard output.
+    StandardOutput,
+}
+
+impl AccessTarget {
+    /// Opens it for appending. Does not wait: a FIFO without a reader is refused with ENXIO (fifo(7)).
+    ///
+    /// The descriptor of a path stays non-blocking, which files ignore, so that a FIFO that nobody reads cannot hold
+    /// the writer for ever.
+    pub(super) fn open(&self) -> io::Result<File> {
+        match self {
+            Self::Path(path) => OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(MODE)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+                .open(path),
+            Self::StandardOutput => {
+                let own = io::stdout().as_fd().try_clone_to_owned()?;
+                Ok(File::from(own))
+            }
+        }
+    }
+}
+
+impl From<&Path> for AccessTarget {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+impl From<PathBuf> for AccessTarget {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl fmt::Display for AccessTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::StandardOutput => f.write_str("standard output"),
+        }
+    }
+}
