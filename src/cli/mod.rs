@@ -3,6 +3,7 @@
 //! Exit codes: 0 for success, 1 for a failure, 2 for a mistake on the command line. An error is one line on standard
 //! error that says what happened and what to do.
 
+mod access_log;
 mod demo;
 mod doctor;
 mod limits;

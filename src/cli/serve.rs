@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use longshore::sys::{self, Address, SocketOption};
-use longshore::{Backend, Bound, Report, Server, Stopper, Workers};
+use longshore::{AccessLog, Backend, Bound, Report, Server, Stopper, Workers};
 
+use super::access_log::{self, AccessLogOptions, Terminal};
 use super::demo::Demo;
 use super::limits::LimitOptions;
 
@@ -43,6 +44,8 @@ pub(crate) struct Serve {
     /// At the end, print system calls and ring operations, in all and per request
     #[arg(long)]
     count_calls: bool,
+    #[command(flatten)]
+    access: AccessLogOptions,
     #[command(flatten)]
     sockets: SocketOptions,
     #[command(flatten)]
@@ -120,10 +123,20 @@ impl SocketOptions {
 }
 
 impl Serve {
+    /// The signals that are waited for.
+    fn signals(&self) -> Vec<i32> {
+        let mut signals = vec![libc::SIGINT, libc::SIGTERM];
+        if self.access.takes_hangups() {
+            signals.push(libc::SIGHUP);
+        }
+        signals
+    }
+
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         // Before any thread is made, so that all of them leave these signals to the one that waits for them.
-        sys::block(&[libc::SIGINT, libc::SIGTERM])
-            .map_err(|error| format!("cannot block signals: {error}"))?;
+        let signals = self.signals();
+        sys::block(&signals).map_err(|error| format!("cannot block signals: {error}"))?;
+        let log = self.access.open()?;
         // The soft limit is a default for old programs that use select(2).
         let _ = sys::raise_nofile(&mut sys::Silent);
         let mut server = Server::new()
@@ -144,10 +157,13 @@ impl Serve {
         }
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
-        wait_for_signals(bound.stopper())?;
-        let report = bound
-            .run(|_worker| Demo)
-            .map_err(|error| error.to_string())?;
+        wait_for_signals(signals, bound.stopper(), log.clone())?;
+        let result = bound.run(|_worker| Demo);
+        // The thread that waits for signals still holds the log, so it does not close by itself.
+        if let Some(log) = log {
+            access_log::close(log);
+        }
+        let report = result.map_err(|error| error.to_string())?;
         if self.count_calls {
             print_counts(&report);
         }
@@ -177,15 +193,30 @@ fn announce(bound: &Bound) {
     let _ = out.flush();
 }
 
-/// SIGINT and SIGTERM stop in order; a second one ends at once.
-fn wait_for_signals(stopper: Stopper) -> Result<(), String> {
+/// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.
+/// With a log to open anew, SIGHUP does that, unless it came because the terminal has gone: then it stops, as hanging up
+/// ends any program.
+fn wait_for_signals(
+    signals: Vec<i32>,
+    stopper: Stopper,
+    log: Option<AccessLog>,
+) -> Result<(), String> {
+    let terminal = Terminal::look();
     let wait = move || {
-        let signals = [libc::SIGINT, libc::SIGTERM];
-        if sys::wait(&signals).is_ok() {
-            stopper.stop();
-        }
-        if let Ok(signal) = sys::wait(&signals) {
-            std::process::exit(128 + signal);
+        let mut stopping = false;
+        while let Ok(signal) = sys::wait(&signals) {
+            match &log {
+                Some(log) if signal == libc::SIGHUP && !terminal.has_gone() => {
+                    access_log::reopen(log);
+                }
+                // The shell and the kernel may both tell of a hangup: it is one, not a second request to stop.
+                _ if stopping && signal == libc::SIGHUP => {}
+                _ if stopping => std::process::exit(128 + signal),
+                _ => {
+                    stopping = true;
+                    stopper.stop();
+                }
+            }
         }
     };
     let thread = std::thread::Builder::new()

@@ -1,0 +1,303 @@
+//! The access log of the program: what it says, where, and what signals do to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::cli::fails;
+use crate::frames::HANDSHAKE;
+use crate::peer::Peer;
+use crate::server::{PROGRAM, Server, eventually, on_each_backend, rest_of};
+
+/// A folder for one test, gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("longshore-blackbox-log-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        path.to_str().expect("a plain name").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn lines(path: &str) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("a log");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A line of the text formats with its time, which is checked, replaced by `[]`.
+fn without_time(line: &str) -> String {
+    let (front, rest) = line.split_once('[').expect("a time begins");
+    let (time, back) = rest.split_once(']').expect("a time ends");
+    assert_eq!(time.len(), "10/Oct/2026:13:55:36 +0000".len(), "{line}");
+    assert!(time.ends_with(" +0000"), "{line}");
+    format!("{front}[]{back}")
+}
+
+#[test]
+fn every_request_has_its_line() {
+    on_each_backend(|backend| {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        let server = Server::start(backend, &["--access-log", &path]);
+        let mut peer = server.connect();
+        peer.send(
+            "GET /pipeline?x HTTP/1.1\r\nHost: a\r\nReferer: http://b/\r\nUser-Agent: c \"d\" \\ \u{e9}\r\n\r\n",
+        );
+        assert_eq!(peer.reply().text(), "ok");
+        // Two in one segment, the second of which is not found.
+        peer.send(
+            "HEAD /pipeline HTTP/1.1\r\nHost: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n",
+        );
+        peer.reply_to("HEAD");
+        let missing = peer.reply();
+        assert_eq!(missing.status, 404);
+        let mut upload = server.connect();
+        upload.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab");
+        upload.send("c");
+        assert_eq!(upload.reply().text(), "3");
+        let mut websocket = server.connect();
+        websocket.send(HANDSHAKE);
+        assert_eq!(websocket.reply().status, 101);
+        let mut bad = server.connect();
+        bad.send("nonsense\r\n\r\n");
+        let refused = bad.reply();
+        assert_eq!(refused.status, 400);
+        drop((peer, upload, websocket, bad));
+        server.stop();
+
+        let lines: Vec<String> = lines(&path).iter().map(|line| without_time(line)).collect();
+        let host = "127.0.0.1 - - []";
+        let handshake = HANDSHAKE.lines().next().expect("a request line");
+        assert_eq!(
+            lines,
+            [
+                format!(
+                    r#"{host} "GET /pipeline?x HTTP/1.1" 200 2 "http://b/" "c \x22d\x22 \x5C \xC3\xA9""#
+                ),
+                format!(r#"{host} "HEAD /pipeline HTTP/1.1" 200 0 "-" "-""#),
+                format!(
+                    r#"{host} "GET /none HTTP/1.1" 404 {} "-" "-""#,
+                    missing.body.len()
+                ),
+                format!(r#"{host} "POST /upload HTTP/1.1" 200 1 "-" "-""#),
+                format!(r#"{host} "{handshake}" 101 0 "-" "-""#),
+                format!(r#"{host} "-" 400 {} "-" "-""#, refused.body.len()),
+            ],
+            "{backend}"
+        );
+    });
+}
+
+#[test]
+fn the_format_is_chosen() {
+    on_each_backend(|backend| {
+        let folder = Folder::new();
+        let common = folder.file("common");
+        let server = Server::start(
+            backend,
+            &["--access-log", &common, "--access-log-format", "common"],
+        );
+        assert_eq!(server.connect().fetch("/pipeline").text(), "ok");
+        server.stop();
+        let line = without_time(&lines(&common)[0]);
+        assert_eq!(line, r#"127.0.0.1 - - [] "GET /pipeline HTTP/1.1" 200 2"#);
+
+        let json = folder.file("json");
+        let server = Server::start(
+            backend,
+            &["--access-log", &json, "--access-log-format", "json"],
+        );
+        assert_eq!(server.connect().fetch("/pipeline").text(), "ok");
+        server.stop();
+        let line = &lines(&json)[0];
+        for part in [
+            "{\"time\":\"20",
+            "Z\",\"peer\":\"127.0.0.1\",\"method\":\"GET\",\"target\":\"/pipeline\",\"version\":\"HTTP/1.1\"",
+            ",\"status\":200,\"bytes\":2,\"duration_us\":",
+            ",\"referer\":null,\"user_agent\":null}",
+        ] {
+            assert!(line.contains(part), "{backend}: {part} in {line}");
+        }
+    });
+}
+
+#[test]
+fn a_hangup_signal_opens_the_log_anew() {
+    on_each_backend(|backend| {
+        let folder = Folder::new();
+        let (path, old) = (folder.file("log"), folder.file("log.1"));
+        let server = Server::start(backend, &["--access-log", &path]);
+        let mut peer = server.connect();
+        assert_eq!(peer.fetch("/pipeline?old").text(), "ok");
+        fs::rename(&path, &old).expect("it exists");
+        server.signal(Signal::SIGHUP);
+        eventually("there is a new file", || {
+            fs::exists(&path).expect("a folder")
+        });
+        assert_eq!(peer.fetch("/pipeline?new").text(), "ok");
+        // A line is in the file soon, not only at the end.
+        eventually("the line is there", || lines(&path).len() == 1);
+        server.stop();
+        assert!(lines(&path)[0].contains("GET /pipeline?new "), "{backend}");
+        let old = lines(&old);
+        assert!(
+            old.len() == 1 && old[0].contains("GET /pipeline?old "),
+            "{old:?}"
+        );
+    });
+}
+
+#[test]
+fn without_a_file_a_hangup_signal_ends_the_program() {
+    for log in [&[][..], &["--access-log", "-"]] {
+        let mut server = Server::start("epoll", log);
+        server.signal(Signal::SIGHUP);
+        let status = server.wait();
+        assert_eq!(status.signal(), Some(libc::SIGHUP), "{log:?}: {status}");
+    }
+}
+
+/// The address in the first line of a server's output.
+fn address_from(stdout: &mut impl BufRead) -> SocketAddr {
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("text");
+    let address = line
+        .strip_prefix("listening on http://")
+        .and_then(|rest| rest.split(' ').next());
+    address.expect("it listens").parse().expect("an address")
+}
+
+/// `longshore serve` with a log, inside a terminal of its own, which goes when the returned process is killed.
+fn in_a_terminal(path: &str) -> Option<Child> {
+    let command = format!("{PROGRAM} serve --listen 127.0.0.1:0 --workers 1 --access-log {path}");
+    let mut script = Command::new("script");
+    let script = script
+        .args(["--quiet", "--command", &command, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    script.spawn().ok()
+}
+
+#[test]
+fn a_terminal_that_goes_ends_the_program_even_so() {
+    let folder = Folder::new();
+    let Some(mut terminal) = in_a_terminal(&folder.file("log")) else {
+        eprintln!("SKIPPED: there is no script(1) to make a terminal with");
+        return;
+    };
+    let mut stdout = BufReader::new(terminal.stdout.take().expect("piped"));
+    let address = address_from(&mut stdout);
+    assert_eq!(Peer::connect(address).fetch("/pipeline").text(), "ok");
+    terminal.kill().expect("it runs");
+    terminal.wait().expect("our child");
+    eventually("it stops", || TcpStream::connect(address).is_err());
+    eventually("what was logged is written", || {
+        lines(&folder.file("log")).len() == 1
+    });
+}
+
+#[test]
+fn standard_output_can_be_the_log() {
+    let mut command = Command::new(PROGRAM);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]);
+    command.args(["--access-log", "-", "--access-log-format", "common"]);
+    let mut process = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
+    let address = address_from(&mut stdout);
+    assert_eq!(Peer::connect(address).fetch("/pipeline").text(), "ok");
+    let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    assert!(process.wait().expect("our child").success());
+    let line = rest_of(&mut stdout);
+    assert!(
+        line.ends_with("\"GET /pipeline HTTP/1.1\" 200 2\n") && line.lines().count() == 1,
+        "{line}"
+    );
+    assert_eq!(rest_of(process.stderr.take().expect("piped")), "");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_its_lines() {
+    on_each_backend(|backend| {
+        let mut command = Server::command(backend, "127.0.0.1:0");
+        command.args(["--workers", "1", "--access-log", "/dev/full"]);
+        // Not started as a `Server`: whoever stops one expects nothing on its standard error.
+        let folder = Folder::new();
+        let said = folder.file("stderr");
+        let stderr = fs::File::create(&said).expect("a new file");
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program starts");
+        let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
+        let mut peer = Peer::connect(address_from(&mut stdout));
+        for _ in 0..3 {
+            assert_eq!(peer.fetch("/pipeline").text(), "ok");
+        }
+        drop(peer);
+        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
+        kill(pid, Signal::SIGTERM).expect("it runs");
+        stdout.read_to_end(&mut Vec::new()).expect("its end");
+        assert!(process.wait().expect("our child").success(), "{backend}");
+        let said = fs::read_to_string(&said).expect("text");
+        assert!(
+            said.starts_with("longshore: the access log lost 3 lines: No space left")
+                && said.lines().count() == 1,
+            "{backend}: {said}"
+        );
+    });
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_is_named_with_advice() {
+    let folder = Folder::new();
+    let fifo = folder.file("fifo");
+    let mode = nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR;
+    nix::unistd::mkfifo(fifo.as_str(), mode).expect("a new name");
+    let table = [
+        (folder.file("none/log"), "create its directory"),
+        (folder.file(""), "name a file in that directory"),
+        (fifo, "start the reader"),
+    ];
+    for (path, advice) in table {
+        let said = fails(
+            1,
+            &["serve", "--listen", "127.0.0.1:0", "--access-log", &path],
+        );
+        assert!(said.contains(&path) && said.contains(advice), "{said}");
+    }
+    let said = fails(2, &["serve", "--access-log-format", "json"]);
+    assert!(said.contains("--access-log <PATH>"), "{said}");
+    let said = fails(
+        2,
+        &["serve", "--access-log", "-", "--access-log-format", "xml"],
+    );
+    assert!(said.contains("common, combined, json"), "{said}");
+}
