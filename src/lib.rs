@@ -97,8 +97,9 @@
 //! | `mio` | the mio backend, and with it the server |
 //! | `server` | the loop and the server; comes with each backend and is of no use without one |
 //! | `cli` | the `longshore` program |
+//! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
-//! All are on by default. Without any there are [`sys`], [`http`], [`ws`] and [`buf::Input`].
+//! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`] and [`buf::Input`].
 #![deny(unsafe_code)]
 
 pub mod sys;
@@ -123,6 +124,11 @@ pub(crate) mod reactor;
 
 #[cfg(feature = "server")]
 mod server;
+
+// What an operator can listen to, told from all layers. Whole and tested, and waiting for the layers' calls.
+#[cfg_attr(not(test), expect(dead_code))]
+#[cfg(feature = "server")]
+pub(crate) mod events;
 
 #[cfg(feature = "server")]
 mod limits;
