@@ -89,6 +89,12 @@ pub enum Call<'a> {
     // Files, limits, threads.
     /// `openat2(2)`
     Openat2 { dir: i32, path: &'a Path, flags: u64, resolve: u64 },
+    /// `openat(2)`; `dir` may be `AT_FDCWD`.
+    Openat { dir: i32, path: &'a Path, flags: i32 },
+    /// `fstat(2)`; `mode` and `size` are known afterwards.
+    Fstat { fd: i32, mode: u32, size: u64 },
+    /// `getdents64(2)`; `bytes` is the whole buffer.
+    Getdents64 { fd: i32, bytes: &'a [u8] },
     /// `getrlimit(2)`; the limits are known afterwards.
     Getrlimit { resource: u32, soft: u64, hard: u64 },
     /// `setrlimit(2)`
@@ -157,6 +163,9 @@ impl Call<'_> {
             Call::IoUringEnter { .. } => "io_uring_enter",
             Call::IoUringRegister { .. } => "io_uring_register",
             Call::Openat2 { .. } => "openat2",
+            Call::Openat { .. } => "openat",
+            Call::Fstat { .. } => "fstat",
+            Call::Getdents64 { .. } => "getdents64",
             Call::Getrlimit { .. } => "getrlimit",
             Call::Setrlimit { .. } => "setrlimit",
             Call::SchedSetaffinity { .. } => "sched_setaffinity",

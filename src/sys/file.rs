@@ -1,7 +1,8 @@
-//! Files that leave through sockets: openat2, pread, sendfile.
+//! Files that leave through sockets: openat2, fstat, pread, sendfile.
 //!
 //! ```text
 //!   openat2   a path from a peer, kept beneath one directory by the kernel itself
+//!   fstat     what was opened, how long it is, and when it was changed
 //!   sendfile  page cache ──► socket, never through this process
 //!   pread     page cache ──► a buffer, for transports that must see the bytes (TLS, rings)
 //! ```
@@ -9,7 +10,7 @@
 //! It does not know content types, ranges or caches.
 #![allow(unsafe_code, reason = "system calls of the C library")]
 
-use super::hook::{answered, ask, retry};
+use super::hook::{answered, ask, outcome, retry, told};
 use super::{Call, Probe};
 use std::ffi::CString;
 use std::io;
@@ -36,13 +37,13 @@ impl Default for Beneath {
 ///
 /// The kernel walks the path and refuses to leave `dir`, be it through `..`, an absolute path, or a symbolic link that
 /// points outside (`RESOLVE_BENEATH`, `RESOLVE_NO_MAGICLINKS`): no check of the text can promise that. What opens may
-/// still be a directory, FIFO or device: ask its metadata before serving it. Waits for the disk.
+/// still be a directory, FIFO or device: ask [`fstat`] before serving it. Waits for the disk.
 ///
 /// # Errors
 ///
 /// ENOENT, ENOTDIR, EACCES: no such file for us; EXDEV: the path leads outside; ELOOP: a magic link or too many links;
-/// EAGAIN: a rename was racing with a `..`, ask again; EMFILE, ENFILE: out of descriptors; ENOSYS: an older kernel;
-/// `InvalidInput`: the path holds a NUL.
+/// EAGAIN: a rename was racing with a `..`, ask again; ENXIO: a socket; EMFILE, ENFILE: out of descriptors; ENOSYS: an
+/// older kernel; EPERM: a filter that forbids what it does not know; `InvalidInput`: the path holds a NUL.
 ///
 /// ```
 /// use longshore::sys::{self, Beneath, Silent};
@@ -68,7 +69,8 @@ pub fn openat2(
     let name = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: all zeros is an open_how, kept true by the kernel, which reads zero as "not given".
     let mut how: libc::open_how = unsafe { mem::zeroed() };
-    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
+    // O_NOCTTY: a terminal among the files must not become that of this process.
+    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY) as u64;
     if options.nonblock {
         how.flags |= libc::O_NONBLOCK as u64;
     }
@@ -91,6 +93,80 @@ pub fn openat2(
     })?;
     // SAFETY: `fd` is open and nobody else's, kept true by the kernel, which has just made it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// What a name in a file system stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file: the only kind with a length and offsets that mean something.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link. What was opened is never one, unless `O_PATH` and `O_NOFOLLOW` asked for it.
+    Link,
+    /// A FIFO, socket or device, or what the kernel does not say.
+    Other,
+}
+
+/// The part of `struct stat` that a server of files asks for (`inode(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Its length in bytes; of meaning for regular files only.
+    pub bytes: u64,
+    /// When the content was last changed: whole seconds since 1970, negative before.
+    pub modified_seconds: i64,
+    /// The rest of that time, in nanoseconds below one second.
+    pub modified_nanos: u32,
+}
+
+/// Says what a descriptor stands for (`fstat(2)`). Never waits on a local file system.
+///
+/// # Errors
+///
+/// None that is known on a local file system; EIO, ESTALE on others.
+///
+/// ```
+/// use longshore::sys::{self, FileKind, Silent};
+/// use std::os::fd::AsFd;
+///
+/// let directory = sys::open_directory(&mut Silent, "/".as_ref())?;
+/// assert_eq!(sys::fstat(&mut Silent, directory.as_fd())?.kind, FileKind::Directory);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn fstat(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<FileStat> {
+    let fd = fd.as_raw_fd();
+    let blank = Call::Fstat {
+        fd,
+        mode: 0,
+        size: 0,
+    };
+    // SAFETY: all zeros is a stat, kept true by the C library: it is integers and nothing else.
+    let mut stat: libc::stat64 = unsafe { mem::zeroed() };
+    retry(|| {
+        ask(probe, &blank)?;
+        // SAFETY: the kernel writes one stat to `stat`, which is one and ours alone.
+        let answer = unsafe { libc::fstat64(fd, &raw mut stat) };
+        let result = outcome(answer as isize);
+        let call = Call::Fstat {
+            fd,
+            mode: stat.st_mode,
+            size: stat.st_size as u64,
+        };
+        told(probe, &call, result)
+    })?;
+    Ok(FileStat {
+        kind: match stat.st_mode & libc::S_IFMT {
+            libc::S_IFREG => FileKind::Regular,
+            libc::S_IFDIR => FileKind::Directory,
+            libc::S_IFLNK => FileKind::Link,
+            _ => FileKind::Other,
+        },
+        bytes: stat.st_size as u64,
+        modified_seconds: stat.st_mtime,
+        modified_nanos: stat.st_mtime_nsec as u32,
+    })
 }
 
 /// Reads a file at an offset, in bytes, and moves no file position (`pread(2)`).

@@ -20,8 +20,8 @@
 //!               │
 //!           shutdown ─ recv until 0 ─ close
 //!
-//!   beside them: getsockname getpeername, eventfd (wake a loop), openat2 (files to send),
-//!   raise_nofile memlock, pin_thread, block wait (signals)
+//!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock,
+//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals)
 //! ```
 //!
 //! Descriptors go in as [`BorrowedFd`](std::os::fd::BorrowedFd) and come out as [`OwnedFd`](std::os::fd::OwnedFd), so
@@ -56,6 +56,7 @@ mod affinity;
 mod call;
 mod count;
 mod datagram;
+mod directory;
 mod dynamic;
 mod end;
 mod epoll;
@@ -83,6 +84,7 @@ pub use affinity::{allowed_cpus, pin_thread};
 pub use call::{Call, OptionValue};
 pub use count::{Count, Counts, Figures, RingFigures};
 pub use datagram::{Received, recvfrom, sendto};
+pub use directory::{Entries, Entry, Step, getdents64, open_directory, openat};
 pub use dynamic::{Dynamic, Watch};
 pub use end::{How, close, shutdown};
 pub use epoll::{
@@ -91,7 +93,7 @@ pub use epoll::{
 };
 pub use errno::{AcceptError, StreamError, accept_error, errno_name, stream_error};
 pub use event::{eventfd, eventfd_read, eventfd_write};
-pub use file::{Beneath, openat2, pread, sendfile};
+pub use file::{Beneath, FileKind, FileStat, fstat, openat2, pread, sendfile};
 pub use flaky::Flaky;
 pub use options::{SocketOption, setsockopt};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};

@@ -338,6 +338,25 @@ impl Shown<'_> {
                     "{dir}, {path}, {{flags=O_RDONLY|{flags}, resolve={resolve}}}, 24"
                 )
             }
+            Call::Openat { dir, path, flags } => {
+                let path = Text(path.as_os_str().as_bytes(), usize::MAX);
+                let flags = Bits(flags as u64, flags::OPEN_FLAGS);
+                match dir {
+                    libc::AT_FDCWD => write!(f, "AT_FDCWD, {path}, O_RDONLY|{flags}"),
+                    _ => write!(f, "{dir}, {path}, O_RDONLY|{flags}"),
+                }
+            }
+            Call::Fstat { fd, mode, size } => {
+                let (kind, rest) = ((mode & libc::S_IFMT) as i32, mode & !libc::S_IFMT);
+                if mode == 0 {
+                    return write!(f, "{fd}, {{}}");
+                }
+                let kind = OneOf(kind, flags::FILE_TYPES);
+                write!(f, "{fd}, {{st_mode={kind}|0{rest:o}, st_size={size}}}")
+            }
+            Call::Getdents64 { fd, bytes } => {
+                write!(f, "{fd}, [{} bytes], {}", self.filled(), bytes.len())
+            }
             Call::Getrlimit {
                 resource,
                 soft,

@@ -1,6 +1,7 @@
 //! The calls against the real kernel, on loopback and in memory.
 
 mod data;
+mod directories;
 mod options;
 mod probes;
 mod setup;
