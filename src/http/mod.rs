@@ -13,9 +13,11 @@
 //!
 //! From the bottom: `class` and `scan` look at bytes, `line` at lines, `authority`, `target` and `framing` at their
 //! parts of the grammar, `head` at a whole head, `chunk` at chunk lines, `body` at what lies between heads, `decoder` at
-//! a connection. `status`, `date`, `reply` and `chunk_encode` write.
+//! a connection. `status`, `date`, `reply` and `chunk_encode` write. Beside them stand what fields mean to whoever
+//! serves content: `path`, `entity_tag` and `precondition`, `range`, `accept_encoding`.
 #![forbid(unsafe_code)]
 
+mod accept_encoding;
 mod authority;
 mod body;
 mod chunk;
@@ -23,6 +25,7 @@ mod chunk_encode;
 mod class;
 mod date;
 mod decoder;
+mod entity_tag;
 mod error;
 mod fields;
 mod framing;
@@ -31,6 +34,9 @@ mod limits;
 mod line;
 mod method;
 mod missing;
+mod path;
+mod precondition;
+mod range;
 mod reply;
 mod scan;
 mod status;
@@ -38,15 +44,20 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use accept_encoding::{AcceptEncoding, ContentCoding};
 pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
 pub use date::DateCache;
 pub use decoder::{Decoder, Ending, Event};
+pub use entity_tag::EntityTag;
 pub use error::{EncodeError, Error};
 pub use fields::{All, Fields, List};
 pub use framing::Framing;
 pub use head::{Head, Version};
 pub use limits::HeadLimits;
 pub use method::Method;
+pub use path::{DecodedPath, PATH_BYTES_MAX, PathError, decode_path};
+pub use precondition::{Precondition, Validators, evaluate, if_range, parse_date};
+pub use range::{ByteRanges, ContentRange, Multipart, RANGES_MAX, RangeRequest};
 pub use reply::{
     LengthField, ReplyBody, ReplyFraming, ReplyHead, ReplyTo, encode_error, reply_framing,
 };

@@ -1,6 +1,7 @@
 //! Tables by section of the specifications, properties, and outside judges. Every row of a table is fed whole, byte by
 //! byte, and through [`Decoder::missing`]; all three must tell the same story.
 
+mod accept_encoding;
 mod chunked;
 mod connection;
 mod fields;
@@ -9,7 +10,10 @@ mod host;
 mod judges;
 mod limits;
 mod linear;
+mod path;
 mod pieces;
+mod preconditions;
+mod ranges;
 mod refusals;
 mod replies;
 mod request_line;
