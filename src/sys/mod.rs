@@ -110,4 +110,4 @@ pub use socket::{
     set_mode, socket,
 };
 pub use strace::Strace;
-pub use stream::{read, recv, send, sendmsg, write, writev};
+pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};

@@ -62,7 +62,55 @@ pub fn recv(probe: &mut impl Probe, fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::R
 /// ENOBUFS, ENOMEM: no memory.
 #[inline]
 pub fn send(probe: &mut impl Probe, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    let (fd, flags) = (fd.as_raw_fd(), libc::MSG_NOSIGNAL);
+    send_with(probe, fd, bytes, libc::MSG_NOSIGNAL)
+}
+
+/// As [`send`], and promises that more follows at once (`MSG_MORE`).
+///
+/// TCP then keeps a last segment that is not full until the next bytes come, at most 200 ms (`tcp(7)`): a head shares a
+/// segment with the first bytes of the file behind it. Other sockets ignore the promise.
+///
+/// # Errors
+///
+/// As [`send`].
+///
+/// ```
+/// use longshore::sys::{self, Strace};
+/// use std::net::{TcpListener, TcpStream};
+/// use std::os::fd::{AsFd, AsRawFd};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let peer = TcpStream::connect(listener.local_addr()?)?;
+/// let (ours, _) = listener.accept()?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let mut strace = Strace::new(Vec::new());
+/// sys::send_more(&mut strace, ours.as_fd(), b"head")?;
+/// sys::sendfile(&mut strace, ours.as_fd(), file.as_fd(), 0, 10)?;
+///
+/// let (socket, file) = (ours.as_raw_fd(), file.as_raw_fd());
+/// let expected = format!(
+///     "send({socket}, \"head\", 4, MSG_NOSIGNAL|MSG_MORE) = 4\n\
+///      sendfile({socket}, {file}, [0], 10) = 10\n"
+/// );
+/// assert_eq!(String::from_utf8_lossy(strace.output()), expected);
+/// # drop(peer);
+/// # Ok(())
+/// # }
+/// ```
+#[inline]
+pub fn send_more(probe: &mut impl Probe, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    send_with(probe, fd, bytes, libc::MSG_NOSIGNAL | libc::MSG_MORE)
+}
+
+#[inline(always)]
+fn send_with(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    bytes: &[u8],
+    flags: i32,
+) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
     let call = Call::Send { fd, bytes, flags };
     retry(|| {
         let most = ask(probe, &call)?;
@@ -171,7 +219,31 @@ pub fn sendmsg(
     fd: BorrowedFd<'_>,
     parts: &[IoSlice<'_>],
 ) -> io::Result<usize> {
-    let (fd, flags) = (fd.as_raw_fd(), libc::MSG_NOSIGNAL);
+    sendmsg_with(probe, fd, parts, libc::MSG_NOSIGNAL)
+}
+
+/// As [`sendmsg`], and promises that more follows at once (`MSG_MORE`), as [`send_more`] does.
+///
+/// # Errors
+///
+/// As [`send`].
+#[inline]
+pub fn sendmsg_more(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    sendmsg_with(probe, fd, parts, libc::MSG_NOSIGNAL | libc::MSG_MORE)
+}
+
+#[inline(always)]
+fn sendmsg_with(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    parts: &[IoSlice<'_>],
+    flags: i32,
+) -> io::Result<usize> {
+    let fd = fd.as_raw_fd();
     let call = Call::Sendmsg { fd, parts, flags };
     retry(|| {
         let most = ask(probe, &call)?;
