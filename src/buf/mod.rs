@@ -6,10 +6,10 @@
 //!                        ▼
 //!                      Inbox (kept)
 //!
-//!   encoder ──▶ OutBuf (from the Pool) ──moved──▶ SendBuf ──▶ driver ──send──▶ kernel
-//!                        │ a send is already in flight
-//!                        ▼
-//!                      Outbox (waits)
+//!   encoder ──▶ Part (a buffer from the Pool) ──┬─moved─▶ SendBuf ──▶ driver ──send──▶ kernel
+//!   file ─────▶ FileSlice (a range, no bytes) ──┤            ▲  └─ comes back when it is over: buffers to the Pool
+//!                   a send is already in flight │            │
+//!                                               └─▶ Outbox (waits)
 //! ```
 //!
 //! An idle connection owns none of them. This layer knows sizes and owners; it does not know sockets or protocols.
@@ -37,8 +37,10 @@ pub(crate) use inbox::Inbox;
 pub use input::Input;
 #[cfg(feature = "server")]
 pub(crate) use outbox::Outbox;
+#[cfg(any(all(test, feature = "server"), feature = "io-uring"))]
+pub(crate) use part::FILE_STAGE_BYTES;
 #[cfg(feature = "server")]
-pub(crate) use part::{PARTS_MAX, Part, SendBuf};
+pub(crate) use part::{FileSlice, PARTS_MAX, Part, SendBuf};
 #[cfg(feature = "server")]
 pub(crate) use pool::Pool;
 #[cfg(feature = "server")]

@@ -1,10 +1,7 @@
 //! What a driver answers.
 #![forbid(unsafe_code)]
 
-use std::fs::File;
 use std::io;
-use std::ops::Range;
-use std::sync::Arc;
 
 use super::{ListenerId, Token};
 use crate::buf::SendBuf;
@@ -19,23 +16,6 @@ pub(crate) enum Op {
     Receive,
     /// shutdown(2)
     Shutdown,
-}
-
-/// Part of a file.
-#[derive(Clone, Debug)]
-pub(crate) struct FileSlice {
-    /// A regular file.
-    pub(crate) file: Arc<File>,
-    /// Which of its bytes. A range that ends before it begins holds none.
-    pub(crate) range: Range<u64>,
-}
-
-impl FileSlice {
-    /// How many bytes one read asks for, into a buffer that can hold `capacity`.
-    pub(crate) fn wanted(&self, capacity: usize) -> usize {
-        let len = self.range.end.saturating_sub(self.range.start);
-        usize::try_from(len).map_or(capacity, |len| len.min(capacity))
-    }
 }
 
 /// What became of a send at once.

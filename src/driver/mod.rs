@@ -25,6 +25,11 @@
 //! 8. A wake before `wait` is not lost.
 //! 9. Being out of descriptors or memory pauses accepting and retries later. It never spins, and never closes a client
 //!    that waits.
+//! 10. A file leaves behind the bytes of its send, as they do, and one turn sends a bounded piece of it. A file that ends
+//!     before its slice, or cannot be read, fails the send: the peer was promised those bytes.
+//!
+//! How a file's bytes come to the socket differs: pollers use sendfile(2), which needs SIGPIPE to be ignored; rings read
+//! into a piece of memory and send that. No layer above can tell.
 //!
 //! A driver knows sockets and time-outs of its own retries. It does not know protocols, connections' deadlines, limits
 //! on what is queued, nor who is served first beyond its own turn.
@@ -51,12 +56,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-pub(crate) use event::{Event, FileSlice, Op, Submit};
+pub(crate) use event::{Event, Op, Submit};
 pub(crate) use listener::{ListenOptions, Listener, ListenerId};
 pub(crate) use token::Token;
 pub(crate) use waker::Waker;
 
-use crate::buf::SendBuf;
+use crate::buf::{FileSlice, SendBuf};
 use crate::sys::{Address, Probe};
 
 /// The driver on epoll(7).
@@ -126,11 +131,16 @@ pub(crate) trait Driver: Sized {
     /// Takes over a connected stream socket and receives on it.
     fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token>;
 
-    /// Sends `buf`. At most one send may be in flight per connection.
+    /// Sends `buf`: its bytes, then its file. At most one send may be in flight per connection.
+    ///
+    /// A send with a file is seldom `Done` at once. While it is in flight its file stays open, and up to
+    /// [`SendBuf::held_bytes`] of memory are in use for it. If the file ends before its slice does, the send fails with
+    /// `UnexpectedEof`, and with the read's own error if it cannot be read: what left before has left, and the connection
+    /// should be closed, since its peer waits for the rest.
     fn send(&mut self, token: Token, buf: SendBuf) -> Submit;
 
-    /// How many bytes of the send in flight the kernel has not taken, as far as is known: shows whether a slow peer
-    /// still reads at all. 0 when nothing is in flight.
+    /// How many bytes of the send in flight the socket has not taken, those of its file included, as far as is known:
+    /// shows whether a slow peer still reads at all. 0 when nothing is in flight.
     fn unsent(&self, token: Token) -> usize;
 
     /// Reads a slice of a file into `buf` (over its whole capacity at most). Answered by `FileRead`. At most one read may
@@ -140,7 +150,7 @@ pub(crate) trait Driver: Sized {
     /// Takes over a bound datagram socket and receives on it.
     fn bind_datagram(&mut self, socket: OwnedFd) -> io::Result<Token>;
 
-    /// Sends one datagram. Several may be in flight. Answered by `Sent` when it was not done at once.
+    /// Sends one datagram, which has no file. Several may be in flight. Answered by `Sent` when it was not done at once.
     fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit;
 
     /// Stops receiving; what has left the kernel already still arrives. The peer's FIN is told after `resume_recv`; a

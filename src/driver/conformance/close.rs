@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::rig::{Heard, Host, Peer, Rig};
 use super::run::{Run, ended, failed, pattern, pooled};
 use super::seen::Seen;
-use crate::buf::{Part, SendBuf};
-use crate::driver::{Driver, FileSlice, Submit};
+use crate::buf::{FileSlice, Part, SendBuf};
+use crate::driver::{Driver, Submit};
 use crate::sys::Family;
 
 pub(super) fn closing_right_after_the_accept<R: Rig>() {

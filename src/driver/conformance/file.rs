@@ -8,15 +8,18 @@ use std::sync::Arc;
 use super::rig::Rig;
 use super::run::{Run, pattern};
 use super::seen::Seen;
-use crate::driver::{Driver, FileSlice, Token};
+use crate::buf::FileSlice;
+use crate::driver::{Driver, Token};
+
+/// A name that no other test has.
+pub(super) fn unique() -> String {
+    let (process, thread) = (std::process::id(), std::thread::current().id());
+    format!("{process}-{thread:?}")
+}
 
 /// A file without a name, with `pattern` in it.
-fn file(len: usize) -> Arc<File> {
-    let path = std::env::temp_dir().join(format!(
-        "longshore-file-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+pub(super) fn file(len: usize) -> Arc<File> {
+    let path = std::env::temp_dir().join(format!("longshore-file-{}", unique()));
     let mut file = File::options()
         .read(true)
         .write(true)

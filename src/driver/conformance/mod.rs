@@ -24,6 +24,7 @@ mod ring;
 mod run;
 mod seen;
 mod send;
+mod send_file;
 mod simulated;
 mod teardown;
 mod tokens;
@@ -79,6 +80,23 @@ macro_rules! contract {
                 a_send_to_a_dead_peer_fails_with_its_buffer
                 our_end_is_heard_and_the_peer_goes_on
                 our_end_waits_behind_the_send_in_flight;
+            send_file:
+                a_whole_file
+                ranges_of_a_file
+                a_head_and_the_file_behind_it
+                a_large_head_and_a_file_behind_it
+                bytes_behind_a_file_leave_with_the_next_send
+                an_empty_slice_adds_nothing
+                a_file_that_ended_early_fails_the_send
+                a_file_that_is_cut_meanwhile_fails_the_send
+                a_file_that_cannot_be_read_fails_the_send
+                a_file_that_was_opened_not_to_wait
+                a_slow_reader_gets_a_file_whole
+                closing_in_the_middle_of_a_file
+                a_reset_in_the_middle_of_a_file_fails_the_send
+                our_end_waits_behind_the_file_in_flight
+                many_files_at_once
+                others_are_served_while_a_file_leaves;
             close:
                 closing_right_after_the_accept
                 closing_in_the_middle_of_a_turn
@@ -150,6 +168,8 @@ macro_rules! sleeping {
             wake:
                 a_wake_from_another_thread_ends_a_wait_without_limit
                 a_wait_lasts_as_long_as_it_may;
+            send_file:
+                a_fast_reader_does_not_hold_the_loop;
         }
     };
 }
@@ -177,6 +197,8 @@ macro_rules! ring {
                 an_overflown_completion_queue_loses_nothing
                 everything_tiny_at_once_loses_nothing
                 a_teardown_leaves_nothing_in_flight
+                a_head_waits_for_its_file
+                stages_are_given_back
                 a_turn_that_is_broken_off_loses_nothing;
         }
     };

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::child::limit_descriptors;
 use super::kernel::{Fresh, Kernel};
-use super::rig::{Peer, Rig};
+use super::rig::{Heard, Peer, Rig};
 use super::run::{Run, accepted, config, pattern, pooled, received};
 use super::seen::Seen;
+use crate::buf::{FILE_STAGE_BYTES, FileSlice};
 use crate::driver::uring::{Uring, available, explain};
 use crate::driver::{Config, Driver};
 
@@ -81,6 +82,61 @@ pub(super) fn a_teardown_leaves_nothing_in_flight<P: Fresh>() {
         .teardown(Duration::from_secs(5))
         .expect("in time");
     assert_eq!(run.driver().in_flight(), 0);
+}
+
+/// A head is kept until it can share a segment with the first bytes of its file (MSG_MORE), at most 200 ms: a slow
+/// machine may miss that, but not ten times.
+pub(super) fn a_head_waits_for_its_file<P: Fresh>() {
+    let mut run = OnRing::<P>::new();
+    let waited = (0..10).any(|_| {
+        let (token, mut peer) = run.client();
+        let mut buf = pooled(b"head");
+        let file = super::send_file::large();
+        buf.push_file(FileSlice {
+            file,
+            range: 0..1 << 20,
+        });
+        run.send(token, buf);
+        while run.driver().unsent(token) > 1 << 20 {
+            run.turn();
+        }
+        let heard = peer.read(4);
+        run.close(token);
+        run.until_closed(token);
+        run.driver().unsent(token) == 0 && heard == Heard::Nothing
+    });
+    assert!(waited, "heads leave alone");
+}
+
+pub(super) fn stages_are_given_back<P: Fresh>() {
+    let mut run = OnRing::<P>::new();
+    let file = super::send_file::large();
+    let mut clients: Vec<_> = (0..20).map(|_| run.client()).collect();
+    for (token, _) in &clients {
+        let mut buf = pooled(b"");
+        buf.push_file(FileSlice {
+            file: file.clone(),
+            range: 0..5 << 20,
+        });
+        run.send(*token, buf);
+    }
+    run.settle();
+    assert_eq!(run.driver().stages_lent(), 20, "one for each that waits");
+    // Some end, some are closed.
+    for (token, peer) in &mut clients[..2] {
+        for _ in 0..80 {
+            run.hear(peer, FILE_STAGE_BYTES);
+        }
+        run.until_sent(*token).expect("sent");
+    }
+    assert_eq!(run.driver().stages_lent(), 18);
+    for (token, _) in &clients {
+        run.close(*token);
+    }
+    for (token, _) in &clients {
+        run.until_closed(*token);
+    }
+    assert_eq!(run.driver().stages_lent(), 0);
 }
 
 /// A turn that is broken off keeps what it has not shown.

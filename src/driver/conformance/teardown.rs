@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::rig::{Heard, Host, Outside, Peer, Rig};
 use super::run::{Run, pattern, pooled};
-use crate::buf::{Part, SendBuf};
-use crate::driver::{Driver, FileSlice, Submit};
+use crate::buf::{FileSlice, Part, SendBuf};
+use crate::driver::{Driver, Submit};
 use crate::sys::Family;
 
 /// A run with one of everything in flight, and what must be free afterwards.
@@ -17,7 +17,7 @@ pub(super) fn busy<R: Rig>() -> (Run<R>, Vec<R::Peer>, Arc<[u8]>) {
     let bytes: Arc<[u8]> = pattern(16 << 20).into();
     for number in 0..20 {
         let (token, mut peer) = run.client();
-        match number % 4 {
+        match number % 5 {
             0 => {
                 let mut buf = SendBuf::new(Part::Static(b"head"));
                 buf.push(Part::Shared {
@@ -30,6 +30,13 @@ pub(super) fn busy<R: Rig>() -> (Run<R>, Vec<R::Peer>, Arc<[u8]>) {
                 peer.write(&pattern(5000));
             }
             2 => run.close(token),
+            3 => {
+                let mut buf = pooled(b"head");
+                let file = super::send_file::large();
+                let range = 0..file.metadata().expect("a file").len();
+                buf.push_file(FileSlice { file, range });
+                assert!(matches!(run.send(token, buf), Submit::InFlight));
+            }
             _ => {
                 let path = std::env::current_exe().expect("this program");
                 let slice = FileSlice {

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::rig::{Peer, Rig};
 use super::run::{Run, pattern, pooled};
 use super::seen::Seen;
-use crate::driver::{Driver, FileSlice, Submit, Token};
+use crate::buf::FileSlice;
+use crate::driver::{Driver, Submit, Token};
 
 /// Calls every method with `stale`. None may act, none may answer.
 fn poke<D: Driver>(driver: &mut D, stale: Token, to: &crate::sys::Address) {

@@ -9,16 +9,19 @@
 //! edge-triggered ones ([`Poller::EDGE`]) do not, so there the bits stay set until the kernel says EAGAIN, and a socket
 //! that is not finished goes to the end of the queue for the next turn.
 //!
-//! One turn serves each socket with at most one receive of `receive_bytes`: a peer that sends without pause delays the
-//! others by one such receive.
+//! One turn serves each socket with at most one receive of `receive_bytes`, and with one piece of a file: a peer that
+//! sends or reads without pause delays the others by no more than that.
 //!
 //! It does not know which poller it stands on beyond `EDGE`, nor what the bytes mean.
 #![forbid(unsafe_code)]
 
 mod accept;
 mod poller;
+mod send;
 mod serve;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,8 +33,8 @@ use accept::Listening;
 pub(crate) use poller::{Interest, Poller, Ready};
 use slots::{Flags, Slots};
 
-use super::{Config, Driver, Event, FileSlice, Listener, ListenerId, Op, Submit, Token, Waker};
-use crate::buf::SendBuf;
+use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
+use crate::buf::{FileSlice, SendBuf};
 use crate::sys::{self, Address, How, Kind, Mode, Probe, SocketOption, StreamError};
 
 /// What a poller's key names: the high byte of [`Token::pack`].
@@ -249,6 +252,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
+        debug_assert!(buf.file_left().is_none(), "a datagram has no file");
         let Some(fd) = self.slots.open(socket).and_then(|slot| slot.fd.as_ref()) else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };

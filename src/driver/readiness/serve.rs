@@ -1,12 +1,12 @@
 //! Serving one ready socket: send what waits, then one receive.
+#![forbid(unsafe_code)]
 
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::AsFd;
 
 use super::poller::Poller;
 use super::slots::Flags;
-use super::{Event, How, Op, Probe, Readiness, SendBuf, StreamError, Submit, Token, key, sys};
-use crate::buf::PARTS_MAX;
+use super::{Event, Op, Probe, Readiness, StreamError, Token, key, sys};
 
 /// What came of serving a socket. The bytes stay in the driver's buffer until the event is made.
 pub(super) enum Served {
@@ -228,100 +228,4 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             }
         }
     }
-
-    /// Sends at once; what the kernel does not take waits for room.
-    #[inline]
-    pub(super) fn send_now(&mut self, token: Token, mut buf: SendBuf) -> Submit {
-        let Some(slot) = self.slots.open_mut(token) else {
-            return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
-        };
-        debug_assert!(
-            slot.send.is_none(),
-            "at most one send is in flight per connection"
-        );
-        let Some(fd) = slot.fd.as_ref() else {
-            return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
-        };
-        match send_some::<L, P>(&mut self.probe, fd.as_fd(), &mut buf) {
-            Ok(()) if buf.remaining() == 0 => Submit::Done(buf),
-            Ok(()) => {
-                slot.flags.clear(Flags::WRITABLE);
-                slot.send = Some(Box::new(buf));
-                self.update_interest(token);
-                Submit::InFlight
-            }
-            Err(error) => Submit::Failed(buf, error),
-        }
-    }
-
-    fn continue_send(&mut self, token: Token, mut buf: Box<SendBuf>) -> Option<Event<'static>> {
-        let slot = self.slots.open_mut(token)?;
-        slot.flags.clear(Flags::WRITABLE);
-        let sent = send_some::<L, P>(&mut self.probe, slot.fd.as_ref()?.as_fd(), &mut buf);
-        if sent.is_ok() && buf.remaining() > 0 {
-            slot.send = Some(buf);
-            return None;
-        }
-        if L::EDGE {
-            slot.flags.set(Flags::WRITABLE);
-        }
-        if slot.flags.has(Flags::ENDING) && sent.is_ok() {
-            self.end_now(token);
-        }
-        self.update_interest(token);
-        Some(Event::Sent {
-            token,
-            buf: *buf,
-            result: sent,
-        })
-    }
-}
-
-impl<L: Poller, P: Probe> Readiness<L, P> {
-    /// FIN behind what the kernel has taken so far.
-    pub(super) fn end_now(&mut self, token: Token) {
-        let fd = self.slots.open(token).and_then(|slot| slot.fd.as_ref());
-        let Some(fd) = fd else { return };
-        if let Err(error) = sys::shutdown(&mut self.probe, fd.as_fd(), How::Write) {
-            self.queued.push_back(Event::Failed {
-                token,
-                op: Op::Shutdown,
-                error,
-            });
-        }
-    }
-}
-
-/// Sends until everything is gone or the kernel takes no more. `Ok` with bytes remaining: wait for room.
-///
-/// After a short send a level-triggered poller is asked at once; an edge-triggered one reports room only after EAGAIN.
-fn send_some<L: Poller, P: Probe>(
-    probe: &mut P,
-    fd: BorrowedFd<'_>,
-    buf: &mut SendBuf,
-) -> io::Result<()> {
-    loop {
-        let sent = match buf.single() {
-            Some(bytes) => sys::send(probe, fd, bytes),
-            None => send_parts(probe, fd, buf),
-        };
-        match sent {
-            Ok(count) => buf.advance(count),
-            Err(error) if sys::stream_error(&error) == StreamError::NotReady => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        if buf.remaining() == 0 || !L::EDGE {
-            return Ok(());
-        }
-    }
-}
-
-fn send_parts<P: Probe>(probe: &mut P, fd: BorrowedFd<'_>, buf: &SendBuf) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); PARTS_MAX];
-    let mut count = 0;
-    for (slice, piece) in slices.iter_mut().zip(buf.pieces()) {
-        *slice = IoSlice::new(piece);
-        count += 1;
-    }
-    sys::sendmsg(probe, fd, &slices[..count])
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::{Event, FileSlice, Kind, SendBuf, Shape, Sim, Submit, Token};
+use super::{Event, Kind, SendBuf, Shape, Sim, Submit, Token};
+use crate::buf::FileSlice;
 use crate::sys::Address;
 
 /// The most turns that an answer is late.
@@ -96,6 +97,7 @@ impl Sim {
         to: &Address,
         mut buf: SendBuf,
     ) -> Submit {
+        debug_assert!(buf.file_left().is_none(), "a datagram has no file");
         let kind = self.slots.peek(socket).and_then(|slot| slot.kind.clone());
         let Some(Kind::Datagram(from)) = kind else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
@@ -117,7 +119,11 @@ impl Sim {
         if self.slots.open(token).is_none() {
             return;
         }
-        buf.resize(file.wanted(buf.capacity()), 0);
+        let mut wanted = file.wanted(buf.capacity());
+        if self.plan.chance && wanted > 0 {
+            wanted = self.random.size(wanted);
+        }
+        buf.resize(wanted, 0);
         let result = file.file.read_at(&mut buf, file.range.start);
         buf.truncate(*result.as_ref().unwrap_or(&0));
         let result = result.map(drop);

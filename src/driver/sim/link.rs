@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use crate::buf::SendBuf;
@@ -10,6 +11,8 @@ use crate::sys::Address;
 
 /// How many bytes wait for a peer that does not read, until sends no longer fit.
 const WINDOW_BYTES: usize = 256 * 1024;
+/// The most bytes of a file that one call takes.
+const FILE_TURN_BYTES: usize = 64 * 1024;
 
 /// A connection that both sides hold.
 pub(super) type Shared = Rc<RefCell<Link>>;
@@ -65,7 +68,7 @@ impl Link {
         !self.to_driver.is_empty() || self.peer_ended || self.peer_reset
     }
 
-    /// What a send(2) would do: takes at most `limit` bytes and what there is room for.
+    /// What a send(2) would do, and a sendfile(2) behind it: takes at most `limit` bytes and what there is room for.
     pub(super) fn take(&mut self, buf: &mut SendBuf, limit: usize) -> io::Result<()> {
         if self.peer_reset || self.driver_ended {
             return Err(io::Error::from_raw_os_error(libc::EPIPE));
@@ -89,6 +92,24 @@ impl Link {
             left -= taken;
             count += taken;
         }
+        buf.advance(count);
+        if buf.bytes_left() == 0 && left > 0 {
+            self.take_file(buf, left)?;
+        }
+        Ok(())
+    }
+
+    /// One piece of the file.
+    fn take_file(&mut self, buf: &mut SendBuf, limit: usize) -> io::Result<()> {
+        let Some(slice) = buf.file_left() else {
+            return Ok(());
+        };
+        let mut piece = vec![0; slice.wanted(limit.min(FILE_TURN_BYTES))];
+        let count = slice.file.read_at(&mut piece, slice.range.start)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.to_peer.extend(&piece[..count]);
         buf.advance(count);
         Ok(())
     }

@@ -54,8 +54,8 @@ use random::Random;
 use slots::{Kind, Slots, State};
 use turn::{Due, Listening};
 
-use super::{Config, Driver, Event, FileSlice, Listener, ListenerId, Op, Submit, Token, Waker};
-use crate::buf::SendBuf;
+use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
+use crate::buf::{FileSlice, SendBuf};
 use crate::sys::Address;
 
 /// A driver in memory.

@@ -7,8 +7,10 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::ring::Completion;
+use super::send::Sending;
 use super::slots::{Flags, State};
-use super::{Address, Event, FileSlice, Lend, Op, Probe, Token, Uring, op};
+use super::{Address, Event, Lend, Op, Probe, Token, Uring, op};
+use crate::buf::{FileSlice, SendBuf};
 
 /// What came of a completion.
 pub(super) enum Outcome {
@@ -64,12 +66,12 @@ impl<P: Probe> Uring<P> {
         match slot.state {
             State::Draining => self.drained(token, operation, completion),
             State::Closing => {
-                let unsent = slot.send.take().map(|sending| sending.buf);
+                let unsent = self.take_unsent(token);
                 Outcome::Event(Event::Closed { token, unsent })
             }
             _ => match operation {
                 op::RECEIVE => self.received(token, completion),
-                op::SEND => self.sent(token, completion),
+                op::SEND | op::STAGE => self.sent(token, operation, completion),
                 op::CONNECT => self.connected(token, completion),
                 op::PEER => self.peer_name(token, completion),
                 op::READ_FILE => self.file_read(token, completion),
@@ -101,7 +103,7 @@ impl<P: Probe> Uring<P> {
             && let (Ok(count), Some(slot)) = (completion.outcome(), self.slots.known(token))
             && let Some(sending) = slot.send.as_mut()
         {
-            sending.buf.advance(count);
+            sending.took(count);
         }
         if self
             .slots
@@ -179,29 +181,16 @@ impl<P: Probe> Uring<P> {
         }
     }
 
-    fn sent(&mut self, token: Token, completion: Completion) -> Outcome {
-        let target = self.slots.target(token);
+    fn sent(&mut self, token: Token, operation: u8, completion: Completion) -> Outcome {
         let Some(slot) = self.slots.open(token) else {
             return Outcome::Nothing;
         };
         let Some(mut sending) = slot.send.take() else {
             return Outcome::Nothing;
         };
-        let result = match completion.outcome() {
-            Ok(count) => {
-                sending.buf.advance(count);
-                Ok(())
-            }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => {
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
+        let result = sending.completed(operation, completion.outcome());
         if result.is_ok() && sending.buf.remaining() > 0 {
-            let entry = sending.entry(&mut self.probe, target);
-            slot.send = Some(sending);
-            // SAFETY: the buffer and its header are boxed and stay in the slot until the completion was taken.
-            unsafe { self.submit(token, op::SEND, entry) };
+            self.go_on_sending(token, sending);
             return Outcome::Nothing;
         }
         if slot.flags.has(Flags::ENDING) && result.is_ok() {
@@ -209,9 +198,29 @@ impl<P: Probe> Uring<P> {
         }
         Outcome::Event(Event::Sent {
             token,
-            buf: sending.buf,
+            buf: sending.finish(&mut self.stages),
             result,
         })
+    }
+
+    /// Submits the next operation of a send.
+    pub(super) fn go_on_sending(&mut self, token: Token, mut sending: Box<Sending>) {
+        let target = self.slots.target(token);
+        let Some(slot) = self.slots.open(token) else {
+            debug_assert!(false, "whoever sends has asked whether the socket is open");
+            return;
+        };
+        let (operation, entry) = sending.next(&mut self.probe, &mut self.stages, target);
+        slot.send = Some(sending);
+        // SAFETY: the buffer, its header, the stage and the file that is read belong to the slot, on the heap, until the
+        // completion was taken; kept true by `sent` and, for a closed socket, by `drained`.
+        unsafe { self.submit(token, operation, entry) };
+    }
+
+    /// What comes back of a send whose socket was closed, when nothing of it is in flight any more.
+    pub(super) fn take_unsent(&mut self, token: Token) -> Option<SendBuf> {
+        let sending = self.slots.known(token)?.send.take()?;
+        Some(sending.finish(&mut self.stages))
     }
 
     fn connected(&mut self, token: Token, completion: Completion) -> Outcome {
@@ -236,7 +245,7 @@ impl<P: Probe> Uring<P> {
         if self.slots.open(token).is_none() {
             return;
         }
-        let wanted = file.wanted(buf.capacity());
+        let wanted = self.probe.shorten(file.wanted(buf.capacity()));
         buf.resize(wanted, 0);
         let entry = op::read(
             file.file.as_raw_fd(),

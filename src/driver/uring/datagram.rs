@@ -146,6 +146,7 @@ impl<P: Probe> Uring<P> {
     }
 
     pub(super) fn send_datagram(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit {
+        debug_assert!(buf.file_left().is_none(), "a datagram has no file");
         let target = self.slots.target(socket);
         let address = match to.to_sockaddr() {
             Ok(address) if self.slots.open(socket).is_some() => address,

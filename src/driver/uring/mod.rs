@@ -12,6 +12,8 @@
 //! submission, many completions. (Multishot from the start lost 12 % where each connection carries one request, and won
 //! 5 % on kept ones.) Nothing waits for a connection's memory: buffers are chosen when bytes arrive.
 //!
+//! A send is one operation at a time: its bytes, then pieces of its file, read into memory and sent (`send`).
+//!
 //! A closed connection's slot lives until the kernel has answered everything that is in flight:
 //!
 //! ```text
@@ -37,6 +39,7 @@ mod peer;
 mod ring;
 mod send;
 mod slots;
+mod stage;
 mod teardown;
 
 use std::collections::{HashMap, VecDeque};
@@ -52,9 +55,10 @@ use datagram::Datagrams;
 use ring::Ring;
 use send::Sending;
 use slots::{Flags, Slots, State};
+use stage::Stages;
 
-use super::{Config, Driver, Event, FileSlice, Listener, ListenerId, Op, Submit, Token, Waker};
-use crate::buf::SendBuf;
+use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
+use crate::buf::{FileSlice, SendBuf};
 use crate::sys::{self, Address, Kind, Mode, Probe, SocketOption};
 
 /// The group that streams receive into.
@@ -76,6 +80,8 @@ pub(crate) struct Uring<P: Probe> {
     ring: Ring,
     probe: P,
     slots: Slots,
+    /// Memory for the files of sends that have none yet.
+    stages: Stages,
     buffers: Buffers,
     listeners: Vec<Option<Listening>>,
     /// Answers that were known at once. They come before anything new.
@@ -118,6 +124,12 @@ impl<P: Probe> Uring<P> {
     #[cfg(test)]
     pub(super) fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    /// How many pieces of files stand in memory.
+    #[cfg(test)]
+    pub(super) fn stages_lent(&self) -> usize {
+        self.stages.lent
     }
 
     /// Receives on a connection again before the next wait, if it is still wanted then.
@@ -214,7 +226,7 @@ impl<P: Probe> Uring<P> {
         slot.state = State::Closing;
         if let Some(fd) = slot.fd.take() {
             let _ = sys::close(&mut self.probe, fd);
-            let unsent = slot.send.take().map(|sending| sending.buf);
+            let unsent = self.take_unsent(token);
             self.queued.push_back(Event::Closed { token, unsent });
             return;
         }
@@ -240,6 +252,7 @@ impl<P: Probe> Driver for Uring<P> {
             ring,
             probe,
             slots: Slots::new(config.connections_max),
+            stages: Stages::default(),
             buffers,
             listeners: Vec::new(),
             queued: VecDeque::new(),
@@ -300,7 +313,6 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
-        let target = self.slots.target(token);
         let Some(slot) = self.slots.open(token) else {
             return Submit::Failed(buf, io::ErrorKind::NotConnected.into());
         };
@@ -308,11 +320,7 @@ impl<P: Probe> Driver for Uring<P> {
             slot.send.is_none(),
             "at most one send is in flight per connection"
         );
-        let mut sending = Sending::new(buf);
-        let entry = sending.entry(&mut self.probe, target);
-        slot.send = Some(sending);
-        // SAFETY: the buffer and its header are boxed and stay in the slot until the completion was taken.
-        unsafe { self.submit(token, op::SEND, entry) };
+        self.go_on_sending(token, Sending::new(buf));
         Submit::InFlight
     }
 

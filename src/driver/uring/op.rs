@@ -23,6 +23,8 @@ pub(super) const SEND_TO: u8 = 10;
 pub(super) const SHUTDOWN: u8 = 11;
 /// Cancellations and the like: what they answer is told by the operation that they ended.
 pub(super) const NOBODY: u8 = 12;
+/// The file behind a send's bytes is read into memory.
+pub(super) const STAGE: u8 = 13;
 
 /// The operation's name in a trace.
 pub(super) fn name(user_data: u64) -> &'static str {
@@ -33,7 +35,7 @@ pub(super) fn name(user_data: u64) -> &'static str {
         CLOSE => "close",
         CONNECT => "connect",
         PEER => "getpeername",
-        WAKE | READ_FILE => "read",
+        WAKE | READ_FILE | STAGE => "read",
         DATAGRAM => "recvmsg",
         SEND_TO => "sendmsg",
         SHUTDOWN => "shutdown",
@@ -95,20 +97,24 @@ pub(super) fn recv_multishot(target: Target, group: u16) -> squeue::Entry {
 }
 
 /// send(2). Without MSG_WAITALL, so that every byte that a slow peer takes is seen; MSG_NOSIGNAL keeps a closed peer from
-/// raising SIGPIPE.
-pub(super) fn send(target: Target, bytes: *const u8, len: u32) -> squeue::Entry {
-    let flags = libc::MSG_NOSIGNAL;
+/// raising SIGPIPE; MSG_MORE, if `more` follows, keeps a head until it can share a segment with the file behind it.
+pub(super) fn send(target: Target, bytes: *const u8, len: u32, more: bool) -> squeue::Entry {
+    let flags = send_flags(more);
     on!(target, |fd| opcode::Send::new(fd, bytes, len)
         .flags(flags)
         .build())
 }
 
-/// sendmsg(2) of several parts.
-pub(super) fn sendmsg(target: Target, message: *const libc::msghdr) -> squeue::Entry {
-    let flags = libc::MSG_NOSIGNAL as u32;
+/// sendmsg(2) of several parts; flags as [`send`].
+pub(super) fn sendmsg(target: Target, message: *const libc::msghdr, more: bool) -> squeue::Entry {
+    let flags = send_flags(more) as u32;
     on!(target, |fd| opcode::SendMsg::new(fd, message)
         .flags(flags)
         .build())
+}
+
+fn send_flags(more: bool) -> i32 {
+    libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
 }
 
 /// recvmsg(2) of datagrams, again and again (6.0+).
