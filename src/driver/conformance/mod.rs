@@ -199,6 +199,7 @@ macro_rules! ring {
                 a_teardown_leaves_nothing_in_flight
                 a_head_waits_for_its_file
                 stages_are_given_back
+                a_full_submission_queue_does_not_prolong_the_turn
                 a_turn_that_is_broken_off_loses_nothing;
         }
     };

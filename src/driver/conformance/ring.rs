@@ -139,6 +139,37 @@ pub(super) fn stages_are_given_back<P: Fresh>() {
     assert_eq!(run.driver().stages_lent(), 0);
 }
 
+/// A queue of 2 is submitted over and over within a turn. What that brings must wait for the next one.
+pub(super) fn a_full_submission_queue_does_not_prolong_the_turn<P: Fresh>() {
+    let mut run = OnRing::<P>::with(&Config {
+        ring_entries: 2,
+        ..config()
+    });
+    let file = super::send_file::large();
+    let whole = file.metadata().expect("a file").len();
+    let clients: Vec<_> = (0..10).map(|_| run.client()).collect();
+    for (token, _) in &clients {
+        let mut buf = pooled(b"");
+        buf.push_file(FileSlice {
+            file: file.clone(),
+            range: 0..whole,
+        });
+        run.send(*token, buf);
+    }
+    for _ in 0..4 {
+        let figures = |run: &mut OnRing<P>| {
+            let tokens = clients.iter().map(|(token, _)| *token);
+            let unsent = tokens.map(|token| run.driver().unsent(token));
+            unsent.collect::<Vec<_>>()
+        };
+        let before = figures(&mut run);
+        run.turn();
+        for (before, after) in before.into_iter().zip(figures(&mut run)) {
+            assert!(before - after <= FILE_STAGE_BYTES, "{before} to {after}");
+        }
+    }
+}
+
 /// A turn that is broken off keeps what it has not shown.
 pub(super) fn a_turn_that_is_broken_off_loses_nothing<P: Fresh>() {
     let mut run = OnRing::<P>::new();

@@ -42,6 +42,9 @@ impl Completion {
 pub(super) struct Ring {
     pub(super) io: IoUring,
     completions: VecDeque<Completion>,
+    /// How many of them belong to this turn. What a full submission queue brings in its middle waits for the next one:
+    /// otherwise many sends to peers that read at once would answer each other, and the turn would not end.
+    due: usize,
 }
 
 impl Ring {
@@ -69,6 +72,7 @@ impl Ring {
         Ok(Self {
             io: result?,
             completions: VecDeque::with_capacity(completions as usize),
+            due: 0,
         })
     }
 
@@ -120,6 +124,7 @@ impl Ring {
             self.enter(probe, 0, Some(Duration::ZERO))?;
             self.collect();
         }
+        self.due = self.completions.len();
         Ok(())
     }
 
@@ -164,8 +169,9 @@ impl Ring {
         }
     }
 
-    /// The oldest completion that was not taken.
+    /// The oldest completion of this turn that was not taken.
     pub(super) fn next<P: Probe>(&mut self, probe: &mut P) -> Option<Completion> {
+        self.due = self.due.checked_sub(1)?;
         let completion = self.completions.pop_front()?;
         if P::ACTIVE {
             let Completion {
