@@ -84,12 +84,12 @@ pub(crate) fn accepted(connection: u32, listener: u32) {
     );
 }
 
-/// A connection has gone. TRACE: `connection`, `cause`: a few words, as "the peer's end" or "reset".
-pub(crate) fn closed(connection: u32, cause: &str) {
+/// A connection has gone. TRACE: `connection`, and `ended`: whether the peer had sent its FIN before.
+pub(crate) fn closed(connection: u32, ended: bool) {
     tell!(
         TRACE,
         "connection closed",
-        plain(connection = connection, cause = cause),
+        plain(connection = connection, ended = ended),
         shown()
     );
 }

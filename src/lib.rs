@@ -125,8 +125,7 @@ pub(crate) mod reactor;
 #[cfg(feature = "server")]
 mod server;
 
-// What an operator can listen to, told from all layers. Whole and tested, and waiting for the layers' calls.
-#[cfg_attr(not(test), expect(dead_code))]
+// What an operator can listen to, told from all layers.
 #[cfg(feature = "server")]
 pub(crate) mod events;
 

@@ -29,26 +29,33 @@ pub struct Limits {
     pub collected_body_bytes_max: u64,
     /// Bytes of a body that the handler takes in pieces. Default 1 GiB. Above it: 413.
     pub streamed_body_bytes_max: u64,
+    /// Requests of one connection. Default 0: no limit. The reply to the last one says `Connection: close`, and the
+    /// connection ends (RFC 9112 §9.6).
+    pub requests_per_connection_max: u32,
     /// Bytes of a WebSocket message, all fragments together. Default 16 MiB. Above it: close code 1009, from the header alone.
     pub message_bytes_max: u64,
     /// Bytes waiting for one peer above which no more of its requests are read. Default 64 KiB.
     pub outbox_high_bytes: usize,
-    /// Bytes waiting for one peer below which its requests are read again. Default 16 KiB.
+    /// Bytes waiting for one peer at or below which its requests are read again. Default 16 KiB. More than
+    /// `outbox_high_bytes` counts as that.
     pub outbox_low_bytes: usize,
     /// Bytes waiting for one peer at which it is disconnected (or one message, if that is larger). Default 1 MiB.
     pub outbox_bytes_max: usize,
     /// Bytes that all peers together make the server keep: unfinished input, messages under assembly, unsent output.
     /// Default 1 GiB. At it: 503 or close code 1013 for new work.
     pub memory_bytes_max: usize,
-    /// From a connection's first byte of a head to its end. Default 10 s. After it: 408.
+    /// From the first byte of a head to its end. Default 10 s. After it: 408. Empty lines before a head are no part of it
+    /// (RFC 9112 §2.2).
     pub head_timeout: Duration,
     /// From the connection to its first byte. Default 60 s. After it: closed silently.
     pub first_byte_timeout: Duration,
-    /// Between two requests of a connection. Default 75 s. After it: closed silently.
+    /// From a reply to the first byte of the next request. Default 75 s. After it: closed silently.
     pub idle_timeout: Duration,
-    /// Before a body's rate is measured. Default 10 s.
+    /// How long a body is given before its rate is judged, and again from each judgement to the next. Default 10 s; less
+    /// than 1 s counts as 1 s.
     pub body_grace: Duration,
-    /// Bytes that a body brings in each second, on average, after the grace. Default 1024. Below it: 408.
+    /// Bytes that a body brings in each second, on average over each [`body_grace`](Self::body_grace). Default 1024; 0: as
+    /// slow as it likes. Below it: 408.
     pub body_bytes_per_second_min: u32,
     /// Without the peer taking a single byte of what waits for it. Default 30 s. After it: disconnected.
     pub write_stall_timeout: Duration,
@@ -78,6 +85,7 @@ impl Default for Limits {
             trailer_bytes_max: 4 * 1024,
             collected_body_bytes_max: MIB as u64,
             streamed_body_bytes_max: 1024 * MIB as u64,
+            requests_per_connection_max: 0,
             message_bytes_max: 16 * MIB as u64,
             outbox_high_bytes: 64 * KIB,
             outbox_low_bytes: 16 * KIB,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use longshore::http::{Head, Method, Status};
 use longshore::sys::Address;
 use longshore::{
-    Backend, Body, Handler, Message, Replied, Reply, Request, Response, Server, Socket, Stopper,
-    Ticket, Workers,
+    Backend, Body, Handler, Incoming, Message, Replied, Reply, Request, Response, Server, Socket,
+    Stopper, Ticket, Workers,
 };
 
 /// A handler with a bit of everything.
@@ -46,7 +46,7 @@ impl Handler for Application {
         }
     }
 
-    fn body(&mut self, piece: &mut [u8], visit: &mut Visit) {
+    fn body(&mut self, piece: &mut [u8], _: &mut Incoming<'_>, visit: &mut Visit) {
         assert!(!piece.is_empty(), "pieces are never empty");
         visit.streamed += piece.len();
     }

@@ -1,6 +1,8 @@
-//! `docs/LIMITS.md` names every limit, with the default that the program has and the flag that the program takes.
-#![cfg(feature = "server")]
+//! `docs/LIMITS.md` names every limit, with the default that the program has and the flag that the program takes. A limit
+//! without a flag fails here.
+#![forbid(unsafe_code)]
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use longshore::Limits;
@@ -71,6 +73,7 @@ fn every_limit_stands_in_the_table_with_its_default() {
         trailer_bytes_max,
         collected_body_bytes_max,
         streamed_body_bytes_max,
+        requests_per_connection_max,
         message_bytes_max,
         outbox_high_bytes,
         outbox_low_bytes,
@@ -97,34 +100,108 @@ fn every_limit_stands_in_the_table_with_its_default() {
             cells.iter().all(|cell| !cell.is_empty()),
             "an empty cell: {name}"
         );
+        let flag = cells[2].trim_matches('`');
+        assert!(flag.starts_with("--"), "{name} has no flag");
+        assert!(help().contains(&format!("{flag} <")), "{flag} of {name}");
     }
 }
 
-/// The program is built only with its features.
-#[cfg(all(feature = "cli", feature = "epoll"))]
+/// What `longshore serve --help` says.
+fn help() -> &'static str {
+    static HELP: OnceLock<String> = OnceLock::new();
+    HELP.get_or_init(|| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(["serve", "--help"])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    })
+}
+
 #[test]
 fn the_table_and_the_program_name_the_same_flags() {
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
-        .args(["serve", "--help"])
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
     let named: Vec<_> = PAGE
         .split('`')
         .filter(|quoted| quoted.starts_with("--"))
         .collect();
-    let taken: Vec<_> = help
+    let taken: Vec<_> = help()
         .split_whitespace()
         .filter(|word| word.starts_with("--"))
         .collect();
     for flag in &named {
         assert!(taken.contains(flag), "the program does not take {flag}");
     }
-    let (_, limits) = help.split_once("\nLimits:\n").expect("a heading");
-    let limits = limits
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    for flag in limits.filter(|word| word.starts_with("--")) {
-        assert!(named.contains(&flag), "docs/LIMITS.md does not name {flag}");
+    let headings = [
+        "Limits of requests:",
+        "Limits of memory:",
+        "Limits of time:",
+        "Limits of WebSocket:",
+    ];
+    for heading in headings {
+        let (_, group) = help().split_once(&format!("\n{heading}\n")).unwrap();
+        let (group, _) = group.split_once("\n\nLimits of").unwrap_or((group, ""));
+        let flags = group
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| word.starts_with("--"));
+        for flag in flags {
+            assert!(named.contains(&flag), "docs/LIMITS.md does not name {flag}");
+        }
+    }
+}
+
+/// Runs `longshore serve` with `limits`, on an address that nobody has: what is accepted fails there, with exit code 1.
+fn refused(limits: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .args(["serve", "--listen", "192.0.2.1:0"])
+        .args(limits)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn values_that_make_no_sense_are_usage_errors() {
+    let senseless: [&[&str]; 11] = [
+        &["--head-bytes-max", "0"],
+        &["--fields-max", "0"],
+        &["--fields-max", "65536"],
+        &["--target-bytes-max", "0x10"],
+        &["--outbox-bytes-max", "0"],
+        &["--memory-bytes-max", "0"],
+        &["--memory-bytes-max", "1e9"],
+        &["--linger-bytes-max", "many"],
+        &["--linger-timeout", "0"],
+        &["--outbox-low-bytes", "65537"],
+        &["--outbox-high-bytes", "10", "--outbox-low-bytes", "11"],
+    ];
+    for limits in senseless {
+        let (code, said) = refused(limits);
+        assert_eq!(code, Some(2), "{limits:?}: {said}");
+        assert!(
+            said.starts_with("error: ") && said.contains(limits[0]),
+            "{said}"
+        );
+        assert!(said.contains("--help"), "{said}");
+    }
+    let sensible: [&[&str]; 6] = [
+        &[
+            "--chunk-extension-bytes-max",
+            "0",
+            "--trailer-bytes-max",
+            "0",
+        ],
+        &["--body-bytes-max", "0", "--message-bytes-max", "0"],
+        &["--requests-per-connection-max", "0", "--body-rate-min", "0"],
+        &["--linger-bytes-max", "0", "--linger-timeout", "0.05"],
+        &["--outbox-high-bytes", "0"],
+        &["--outbox-high-bytes", "10", "--outbox-low-bytes", "10"],
+    ];
+    for limits in sensible {
+        let (code, said) = refused(limits);
+        assert_eq!(code, Some(1), "{limits:?}: {said}");
     }
 }

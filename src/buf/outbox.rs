@@ -37,13 +37,6 @@ impl Outbox {
     }
 
     /// How many bytes of memory wait. A file that waits costs a descriptor and no memory.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "the account of a connection that sends files comes later"
-        )
-    )]
     pub(crate) fn held_bytes(&self) -> usize {
         self.held
     }
@@ -77,13 +70,6 @@ impl Outbox {
     }
 
     /// Queues a slice of a file. An empty one is not queued.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "static files come later; drivers carry them already"
-        )
-    )]
     pub(crate) fn push_file(&mut self, slice: FileSlice) {
         if slice.is_empty() {
             return;

@@ -184,13 +184,6 @@ impl SendBuf {
 
     /// How many bytes of memory this send costs: its parts, until it comes back, and for a file what a driver may
     /// [stage](FILE_STAGE_BYTES) of it.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "the account of a connection that sends files comes later"
-        )
-    )]
     pub(crate) fn held_bytes(&self) -> usize {
         let staged = self.file_left().map_or(0, |_| FILE_STAGE_BYTES);
         self.total + staged

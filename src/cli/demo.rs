@@ -1,7 +1,7 @@
 //! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
 
 use longshore::http::{Head, Method, Status};
-use longshore::{Body, Handler, Message, Replied, Reply, Request, Socket};
+use longshore::{Body, Files, Handler, Incoming, Message, Replied, Reply, Request, Socket};
 
 const INDEX: &str = include_str!("index.html");
 
@@ -12,8 +12,24 @@ const POST: &str = "POST, OPTIONS";
 const ECHO: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 /// The demo server.
-#[derive(Debug, Default)]
-pub(crate) struct Demo;
+#[derive(Debug)]
+pub(crate) struct Demo {
+    /// What stands under `/static/`, if anything does.
+    files: Option<Files>,
+}
+
+impl Demo {
+    pub(crate) fn new(files: Option<Files>) -> Self {
+        Self { files }
+    }
+
+    /// What of a path counts from the root of the static files.
+    fn file<'p>(&self, path: &'p [u8]) -> Option<(&Files, &'p [u8])> {
+        let path = path.strip_prefix(b"/static")?;
+        let files = self.files.as_ref()?;
+        path.starts_with(b"/").then_some((files, path))
+    }
+}
 
 /// What it keeps of each connection.
 #[derive(Debug, Default)]
@@ -83,7 +99,7 @@ impl Handler for Demo {
         }
     }
 
-    fn body(&mut self, piece: &mut [u8], connection: &mut Connection) {
+    fn body(&mut self, piece: &mut [u8], _: &mut Incoming<'_>, connection: &mut Connection) {
         connection.uploaded += piece.len() as u64;
     }
 
@@ -99,7 +115,10 @@ impl Handler for Demo {
             return reply.error(Status::NOT_IMPLEMENTED, "This method is not known here.");
         }
         let Some(route) = Route::of(request.path()) else {
-            return elsewhere(&request, reply);
+            return match self.file(request.path()) {
+                Some((files, path)) => files.reply(&request, path, reply),
+                None => elsewhere(&request, reply),
+            };
         };
         if !route.allows(method) {
             return refused(reply, route.allow());

@@ -1,119 +1,253 @@
-//! The limits, as options of the command line.
+//! The limits, as options of the command line: one flag for each field of [`Limits`], with its default.
+//!
+//! ```text
+//!   --head-timeout 2 …  ──▶ Flags, every value checked by itself ──▶ Limits, checked together
+//! ```
+//!
+//! It does not know what happens at a limit.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, Error, FromArgMatches};
 use longshore::Limits;
 
-/// Every option overrides one default; `--help` shows them.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Limits")]
-pub(crate) struct LimitOptions {
-    /// Bytes of a request head [16384]; above: 431
-    #[arg(long, value_name = "BYTES")]
-    head_bytes_max: Option<u32>,
-    /// Fields of a request head [100]; above: 431
-    #[arg(long, value_name = "N")]
-    fields_max: Option<u16>,
-    /// Bytes of a request target [8192]; above: 414
-    #[arg(long, value_name = "BYTES")]
-    target_bytes_max: Option<u32>,
-    /// Bytes of a collected body [1048576]; above: 413
-    #[arg(long, value_name = "BYTES")]
-    body_bytes_max: Option<u64>,
-    /// Bytes of a streamed body, as of POST /upload [1073741824]; above: 413
-    #[arg(long, value_name = "BYTES")]
-    streamed_body_bytes_max: Option<u64>,
-    /// Bytes of a WebSocket message [16777216]; above: close code 1009
-    #[arg(long, value_name = "BYTES")]
-    message_bytes_max: Option<u64>,
-    /// Bytes that may wait for one peer [1048576]; above: disconnected
-    #[arg(long, value_name = "BYTES")]
-    outbox_bytes_max: Option<usize>,
-    /// Bytes that all peers together make the server keep [1073741824]; above: 503, close code 1013
-    #[arg(long, value_name = "BYTES")]
-    memory_bytes_max: Option<usize>,
-    /// Seconds for a request head from its first byte [10]; after: 408
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    head_timeout: Option<Duration>,
-    /// Seconds for the first byte of a connection [60]; after: closed
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    first_byte_timeout: Option<Duration>,
-    /// Seconds between two requests [75]; after: closed
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    idle_timeout: Option<Duration>,
-    /// Bytes of a body per second, on average after --body-grace [1024]; below: 408
-    #[arg(long, value_name = "BYTES")]
-    body_rate_min: Option<u32>,
-    /// Seconds without the peer taking a byte of what waits for it [30]; after: disconnected
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    write_stall_timeout: Option<Duration>,
-    /// Seconds without anything from a WebSocket peer until it is sent a ping [30]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    ping_interval: Option<Duration>,
-    /// Seconds for the answer to a ping [20]; after: disconnected
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    ping_timeout: Option<Duration>,
-    /// Seconds before a body's rate is measured [10]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    body_grace: Option<Duration>,
-    /// Seconds from our Close frame to the peer's [5]; after: disconnected
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    close_timeout: Option<Duration>,
-    /// Seconds from our FIN to the peer's [2]; after: closed
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    linger_timeout: Option<Duration>,
-    /// Seconds to finish what is begun when the server stops [10]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    stop_timeout: Option<Duration>,
-}
-
-/// Seconds, with a fraction if need be. Three years at most, so that no deadline overflows.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds, like 10 or 0.5".to_owned())?;
-    if !(0.05..=1e8).contains(&seconds) {
-        return Err("must be from 0.05 to 100000000 seconds".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
+/// The limits that the command line asks for. A value that makes no sense is a usage error, exit code 2.
+#[derive(Debug)]
+pub(crate) struct LimitOptions(Limits);
 
 impl LimitOptions {
     /// The defaults with what was asked for on top.
     pub(crate) fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            head_bytes_max: self.head_bytes_max.unwrap_or(default.head_bytes_max),
-            fields_max: self.fields_max.unwrap_or(default.fields_max),
-            target_bytes_max: self.target_bytes_max.unwrap_or(default.target_bytes_max),
-            collected_body_bytes_max: self
-                .body_bytes_max
-                .unwrap_or(default.collected_body_bytes_max),
-            streamed_body_bytes_max: self
-                .streamed_body_bytes_max
-                .unwrap_or(default.streamed_body_bytes_max),
-            message_bytes_max: self.message_bytes_max.unwrap_or(default.message_bytes_max),
-            outbox_bytes_max: self.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),
-            memory_bytes_max: self.memory_bytes_max.unwrap_or(default.memory_bytes_max),
-            head_timeout: self.head_timeout.unwrap_or(default.head_timeout),
-            first_byte_timeout: self
-                .first_byte_timeout
-                .unwrap_or(default.first_byte_timeout),
-            idle_timeout: self.idle_timeout.unwrap_or(default.idle_timeout),
-            body_bytes_per_second_min: self
-                .body_rate_min
-                .unwrap_or(default.body_bytes_per_second_min),
-            write_stall_timeout: self
-                .write_stall_timeout
-                .unwrap_or(default.write_stall_timeout),
-            ping_interval: self.ping_interval.unwrap_or(default.ping_interval),
-            ping_timeout: self.ping_timeout.unwrap_or(default.ping_timeout),
-            body_grace: self.body_grace.unwrap_or(default.body_grace),
-            close_timeout: self.close_timeout.unwrap_or(default.close_timeout),
-            linger_timeout: self.linger_timeout.unwrap_or(default.linger_timeout),
-            stop_timeout: self.stop_timeout.unwrap_or(default.stop_timeout),
-            ..default
+        self.0.clone()
+    }
+}
+
+/// A default, as the library has it.
+macro_rules! default {
+    ($field:ident) => {
+        Limits::default().$field
+    };
+}
+
+/// Takes numbers that are not 0, at which nothing would be served.
+macro_rules! not_zero {
+    ($integer:ty) => {
+        clap::value_parser!($integer).range(1..)
+    };
+}
+
+/// The flags, in the order in which a connection meets the limits.
+#[derive(Args, Debug)]
+struct Flags {
+    #[command(flatten)]
+    requests: RequestFlags,
+    #[command(flatten)]
+    memory: MemoryFlags,
+    #[command(flatten)]
+    times: TimeFlags,
+    #[command(flatten)]
+    websocket: WebSocketFlags,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits of requests")]
+struct RequestFlags {
+    /// Bytes of a request head; above: 431
+    #[arg(long, value_name = "BYTES", default_value_t = default!(head_bytes_max), value_parser = not_zero!(u32))]
+    head_bytes_max: u32,
+    /// Fields of a request head; above: 431
+    #[arg(long, value_name = "COUNT", default_value_t = default!(fields_max), value_parser = not_zero!(u16))]
+    fields_max: u16,
+    /// Bytes of a request target; above: 414
+    #[arg(long, value_name = "BYTES", default_value_t = default!(target_bytes_max), value_parser = not_zero!(u32))]
+    target_bytes_max: u32,
+    /// Bytes of all chunk extensions of a body; above: 400
+    #[arg(long, value_name = "BYTES", default_value_t = default!(chunk_extension_bytes_max))]
+    chunk_extension_bytes_max: u32,
+    /// Bytes of a trailer section; above: 431
+    #[arg(long, value_name = "BYTES", default_value_t = default!(trailer_bytes_max))]
+    trailer_bytes_max: u32,
+    /// Bytes of a collected body; above: 413
+    #[arg(long, value_name = "BYTES", default_value_t = default!(collected_body_bytes_max))]
+    body_bytes_max: u64,
+    /// Bytes of a streamed body, as of POST /upload; above: 413
+    #[arg(long, value_name = "BYTES", default_value_t = default!(streamed_body_bytes_max))]
+    streamed_body_bytes_max: u64,
+    /// Until a body's rate is judged, and between judgements; at least 1
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(body_grace)))]
+    body_grace: Seconds,
+    /// What a body must bring on average in each --body-grace, 0: no minimum; below: 408
+    #[arg(long, value_name = "BYTES/S", default_value_t = default!(body_bytes_per_second_min))]
+    body_rate_min: u32,
+    /// Requests of a connection, 0: no limit; the last reply says `Connection: close`
+    #[arg(long, value_name = "COUNT", default_value_t = default!(requests_per_connection_max))]
+    requests_per_connection_max: u32,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits of memory")]
+struct MemoryFlags {
+    /// Bytes waiting for a peer above which no more of its requests are read
+    #[arg(long, value_name = "BYTES", default_value_t = default!(outbox_high_bytes))]
+    outbox_high_bytes: usize,
+    /// Bytes waiting for a peer at which its requests are read again [default: 16384, or the high mark if that is lower]
+    #[arg(long, value_name = "BYTES")]
+    outbox_low_bytes: Option<usize>,
+    /// Bytes that may wait for a peer, or one message; above: disconnected
+    #[arg(long, value_name = "BYTES", default_value_t = default!(outbox_bytes_max), value_parser = bytes_not_zero)]
+    outbox_bytes_max: usize,
+    /// Bytes that all peers together make the server keep; above: 503, close code 1013
+    #[arg(long, value_name = "BYTES", default_value_t = default!(memory_bytes_max), value_parser = bytes_not_zero)]
+    memory_bytes_max: usize,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits of time")]
+struct TimeFlags {
+    /// From the first byte of a request head to its end; after: 408
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(head_timeout)))]
+    head_timeout: Seconds,
+    /// From the connection to its first byte; after: closed
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(first_byte_timeout)))]
+    first_byte_timeout: Seconds,
+    /// From a reply to the next request; after: closed
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(idle_timeout)))]
+    idle_timeout: Seconds,
+    /// Without the peer taking a byte of what waits for it; after: disconnected
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(write_stall_timeout)))]
+    write_stall_timeout: Seconds,
+    /// From our FIN to the peer's; after: closed
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(linger_timeout)))]
+    linger_timeout: Seconds,
+    /// Bytes that are read and forgotten meanwhile; above: closed
+    #[arg(long, value_name = "BYTES", default_value_t = default!(linger_bytes_max))]
+    linger_bytes_max: u32,
+    /// To finish what is begun when the server stops; after: closed
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(stop_timeout)))]
+    stop_timeout: Seconds,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Limits of WebSocket")]
+struct WebSocketFlags {
+    /// Bytes of a message, all fragments together; above: close code 1009
+    #[arg(long, value_name = "BYTES", default_value_t = default!(message_bytes_max))]
+    message_bytes_max: u64,
+    /// Without anything from the peer until it is sent a ping
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(ping_interval)))]
+    ping_interval: Seconds,
+    /// From a ping until anything comes back; after: disconnected
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(ping_timeout)))]
+    ping_timeout: Seconds,
+    /// From our Close frame to the peer's; after: disconnected
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(close_timeout)))]
+    close_timeout: Seconds,
+}
+
+/// Seconds, with a fraction if need be. Three years at most, so that no deadline overflows.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(Duration);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds: f64 = text
+            .parse()
+            .map_err(|_| "not a number of seconds, like 10 or 0.5")?;
+        if !(0.05..=1e8).contains(&seconds) {
+            return Err("must be from 0.05 to 100000000 seconds");
         }
+        Ok(Self(Duration::from_secs_f64(seconds)))
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_secs_f64().fmt(f)
+    }
+}
+
+fn bytes_not_zero(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+impl Flags {
+    /// Every limit has a flag: this names all fields, so that one without does not compile.
+    fn limits(self) -> Result<Limits, Error> {
+        let outbox_low_bytes = self.memory.low_mark()?;
+        let (requests, memory, times, websocket) =
+            (self.requests, self.memory, self.times, self.websocket);
+        Ok(Limits {
+            head_bytes_max: requests.head_bytes_max,
+            fields_max: requests.fields_max,
+            target_bytes_max: requests.target_bytes_max,
+            chunk_extension_bytes_max: requests.chunk_extension_bytes_max,
+            trailer_bytes_max: requests.trailer_bytes_max,
+            collected_body_bytes_max: requests.body_bytes_max,
+            streamed_body_bytes_max: requests.streamed_body_bytes_max,
+            requests_per_connection_max: requests.requests_per_connection_max,
+            message_bytes_max: websocket.message_bytes_max,
+            outbox_high_bytes: memory.outbox_high_bytes,
+            outbox_low_bytes,
+            outbox_bytes_max: memory.outbox_bytes_max,
+            memory_bytes_max: memory.memory_bytes_max,
+            head_timeout: times.head_timeout.0,
+            first_byte_timeout: times.first_byte_timeout.0,
+            idle_timeout: times.idle_timeout.0,
+            body_grace: requests.body_grace.0,
+            body_bytes_per_second_min: requests.body_rate_min,
+            write_stall_timeout: times.write_stall_timeout.0,
+            ping_interval: websocket.ping_interval.0,
+            ping_timeout: websocket.ping_timeout.0,
+            close_timeout: websocket.close_timeout.0,
+            linger_timeout: times.linger_timeout.0,
+            linger_bytes_max: times.linger_bytes_max,
+            stop_timeout: times.stop_timeout.0,
+        })
+    }
+}
+
+impl MemoryFlags {
+    /// Reading would begin again above the mark at which it stopped.
+    fn low_mark(&self) -> Result<usize, Error> {
+        let high = self.outbox_high_bytes;
+        match self.outbox_low_bytes {
+            None => Ok(default!(outbox_low_bytes).min(high)),
+            Some(low) if low <= high => Ok(low),
+            Some(low) => Err(Error::raw(
+                ErrorKind::ValueValidation,
+                format!("--outbox-low-bytes {low} is above --outbox-high-bytes {high}"),
+            )),
+        }
+    }
+}
+
+/// So that the flags are checked together while the command line is read.
+impl FromArgMatches for LimitOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        Flags::from_arg_matches(matches)?.limits().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for LimitOptions {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Flags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Flags::augment_args_for_update(command)
     }
 }

@@ -4,6 +4,7 @@
 //! error that says what happened and what to do.
 
 mod access_log;
+mod content;
 mod demo;
 mod doctor;
 mod limits;

@@ -9,12 +9,13 @@ use longshore::sys::{self, Address, SocketOption};
 use longshore::{AccessLog, Backend, Bound, Report, Server, Stopper, Workers};
 
 use super::access_log::{self, AccessLogOptions, Terminal};
+use super::content::ContentOptions;
 use super::demo::Demo;
 use super::limits::LimitOptions;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
-/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws
+/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws, and /static/ with --root
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
@@ -46,6 +47,8 @@ pub(crate) struct Serve {
     count_calls: bool,
     #[command(flatten)]
     access: AccessLogOptions,
+    #[command(flatten)]
+    content: ContentOptions,
     #[command(flatten)]
     sockets: SocketOptions,
     #[command(flatten)]
@@ -137,6 +140,7 @@ impl Serve {
         let signals = self.signals();
         sys::block(&signals).map_err(|error| format!("cannot block signals: {error}"))?;
         let log = self.access.open()?;
+        let files = self.content.files()?;
         // The soft limit is a default for old programs that use select(2).
         let _ = sys::raise_nofile(&mut sys::Silent);
         let mut server = Server::new()
@@ -155,10 +159,14 @@ impl Serve {
         if let Some(connections) = self.connections_max {
             server = server.connections_max(connections);
         }
+        server = self.content.apply(server);
+        if let Some(log) = &log {
+            server = server.access_log(log.clone());
+        }
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
         wait_for_signals(signals, bound.stopper(), log.clone())?;
-        let result = bound.run(|_worker| Demo);
+        let result = bound.run(|_worker| Demo::new(files.clone()));
         // The thread that waits for signals still holds the log, so it does not close by itself.
         if let Some(log) = log {
             access_log::close(log);

@@ -5,6 +5,7 @@ use super::io::{Io, Shared};
 use super::stream::{Flags, Life, Stream};
 use crate::buf::{Input, Part, SendBuf};
 use crate::driver::Token;
+use crate::events;
 
 /// A stream and what its service keeps of it.
 pub(crate) struct Connection<T> {
@@ -133,7 +134,8 @@ impl<T> Connection<T> {
         }
     }
 
-    /// Offers input again that waited, when nothing is in its way any more. True if the service was called.
+    /// Goes on when nothing is in the way any more: with what the service has to say, then with input that waited. True
+    /// if the service was called.
     pub(crate) fn resume<S: Service<State = T>>(
         &mut self,
         service: &mut S,
@@ -143,13 +145,17 @@ impl<T> Connection<T> {
         let limits = &turn.shared.limits;
         // The lower of the two, or reading would go on where the service has just stopped it.
         let low = limits.outbox_low_bytes.min(limits.outbox_high_bytes);
-        if stream.life != Life::Open
-            || stream.flags.has(Flags::HELD)
-            || stream.unsent() + turn.cork.len() > low
-        {
+        if stream.life != Life::Open || stream.unsent() + turn.cork.len() > low {
             return false;
         }
-        if stream.flags.has(Flags::WAITING) {
+        if stream.flags.has(Flags::PRODUCES) {
+            self.dispatch(turn, |state, io| service.writable(state, io));
+            return true;
+        }
+        if self.stream.flags.has(Flags::HELD) {
+            return false;
+        }
+        if self.stream.flags.has(Flags::WAITING) {
             self.offer_inbox(service, false, turn);
             return true;
         }
@@ -212,7 +218,10 @@ impl<T> Connection<T> {
         self.stream.due = super::Tick::NEVER;
         match self.stream.life {
             Life::Open => self.dispatch(turn, |state, io| service.expired(state, io)),
-            Life::Lingering => self.stream.life = Life::Over,
+            Life::Lingering => {
+                events::timed_out(turn.token.index, "linger_timeout");
+                self.stream.life = Life::Over;
+            }
             _ => {}
         }
     }

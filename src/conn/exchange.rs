@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   First byte? ──▶ Head ──▶ Body ──▶ (reply) ──▶ Idle ──▶ Head …
-//!      60 s         10 s     1 KiB/s               75 s
+//!      60 s         10 s     1 KiB/s               75 s, at most requests_per_connection_max times
 //! ```
 //!
 //! The next head is not read until the reply to the last one is completely encoded, so pipelined replies keep their
@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::io::Io;
-use super::tick::{Tick, seconds, ticks};
+use super::outgoing::{Outgoing, Step};
 use crate::buf::Input;
-use crate::http::{Decoder, Ending, Error, Event, ReplyTo, Status, encode_error};
+use crate::events;
+use crate::http::{Decoder, Ending, Error, Event, ReplyHead, ReplyTo, Status};
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,28 @@ enum Phase {
     Head,
     /// The rest of a body.
     Body,
+    /// Somebody who can take more of a body.
+    Paused,
     /// A reply from another thread.
     Reply,
+    /// The rest of a reply, which is produced as the peer reads it.
+    Sending,
+}
+
+/// What a reply that is not encoded yet needs meanwhile.
+#[derive(Debug)]
+enum Pending {
+    /// Tells whoever works on it that the connection has gone.
+    Deferred(Arc<AtomicBool>),
+    /// The body that is on its way.
+    Sending(Outgoing),
+}
+
+/// A reply whose body was produced has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Bytes of content.
+    pub(crate) bytes: u64,
 }
 
 /// HTTP on one connection.
@@ -40,14 +61,12 @@ pub(crate) struct Exchange {
     pub(crate) streams: bool,
     /// How long the head is that is stored at the front of the message buffer.
     pub(crate) head_bytes: u32,
-    /// When the body began.
-    body_began: Tick,
-    /// How many of its bytes have come, up to 4 GiB.
-    body_bytes: u32,
+    /// How many bytes of the body have come since its rate was last judged, up to 4 GiB.
+    window_bytes: u32,
     /// How many requests there were: a deferred reply names the one that it answers.
     pub(crate) number: u32,
-    /// Tells whoever works on a deferred reply that the connection has gone.
-    cancelled: Option<Arc<AtomicBool>>,
+    /// A reply that is not encoded yet.
+    pending: Option<Box<Pending>>,
 }
 
 impl Exchange {
@@ -60,10 +79,9 @@ impl Exchange {
             phase: Phase::Idle,
             streams: false,
             head_bytes: 0,
-            body_began: Tick(0),
-            body_bytes: 0,
+            window_bytes: 0,
             number: 0,
-            cancelled: None,
+            pending: None,
         }
     }
 
@@ -95,14 +113,21 @@ impl Exchange {
     pub(crate) fn begin_body(&mut self, streams: bool, io: &mut Io<'_>) {
         self.streams = streams;
         self.phase = Phase::Body;
-        self.body_began = io.shared.now;
-        self.body_bytes = 0;
-        io.expire_in(io.shared.timeouts.body_grace);
+        self.restart_rate_window(io);
+    }
+
+    /// The body's rate is counted from now on. To be called whenever its input is released: a peer that waited because
+    /// we did not read was not slow.
+    pub(crate) fn restart_rate_window(&mut self, io: &mut Io<'_>) {
+        if self.phase == Phase::Body {
+            self.window_bytes = 0;
+            io.expire_in(io.shared.timeouts.body_window);
+        }
     }
 
     /// Some of it came.
     pub(crate) fn body_came(&mut self, bytes: usize) {
-        self.body_bytes = self.body_bytes.saturating_add(bytes as u32);
+        self.window_bytes = self.window_bytes.saturating_add(bytes as u32);
     }
 
     /// The reply will come from elsewhere. Input waits, and so does the clock.
@@ -114,7 +139,7 @@ impl Exchange {
     ) {
         self.phase = Phase::Reply;
         self.to.keep_alive = keep_alive;
-        self.cancelled = Some(cancelled);
+        self.pending = Some(Box::new(Pending::Deferred(cancelled)));
         io.hold_input();
         io.never_expire();
     }
@@ -126,16 +151,100 @@ impl Exchange {
 
     /// The reply from elsewhere has come.
     pub(crate) fn reply_came(&mut self, keep_alive: bool, io: &mut Io<'_>) {
-        self.cancelled = None;
+        self.pending = None;
         io.release_input();
         self.replied(keep_alive, io);
-        self.set_deadline(0, io);
+        self.set_deadline(&[], io);
+    }
+
+    /// Whether the request in hand is the last one that this connection may bring.
+    #[inline]
+    pub(crate) fn is_last(&self, io: &Io<'_>) -> bool {
+        let max = io.shared.limits.requests_per_connection_max;
+        max != 0 && self.number >= max
+    }
+
+    /// The head of a reply is encoded; its body is produced from now on, as the peer reads it. Input waits meanwhile.
+    pub(crate) fn send_body(&mut self, body: Outgoing, keep_alive: bool, io: &mut Io<'_>) {
+        self.phase = Phase::Sending;
+        self.to.keep_alive = keep_alive;
+        io.charge_producing(body.held_bytes);
+        self.pending = Some(Box::new(Pending::Sending(body)));
+        io.hold_input();
+        // The peer's reading has the write stall for its clock; how long the source takes is its own affair.
+        io.never_expire();
+        io.produce();
+    }
+
+    /// There is room: produces the next piece of the body that is on its way. Says when it is complete, or was given up.
+    pub(crate) fn writable(&mut self, io: &mut Io<'_>) -> Option<Sent> {
+        let Some(Pending::Sending(body)) = self.pending.as_deref_mut() else {
+            io.produce_later();
+            return None;
+        };
+        let mut scratch = std::mem::take(&mut io.shared.scratch);
+        let step = body.step(io.out(), &mut scratch);
+        io.shared.scratch = scratch;
+        let sent = Sent { bytes: body.bytes };
+        match step {
+            Step::More => return None,
+            Step::Later => {
+                io.produce_later();
+                return None;
+            }
+            Step::Done => {
+                io.produce_later();
+                io.charge_producing(0);
+                let keep_alive = self.to.keep_alive && !io.shared.stopping;
+                self.reply_came(keep_alive, io);
+            }
+            Step::Broken => self.give_up(io),
+        }
+        Some(sent)
+    }
+
+    /// The body that is on its way cannot be completed. The peer must not take it for whole.
+    pub(crate) fn give_up(&mut self, io: &mut Io<'_>) {
+        self.pending = None;
+        io.produce_later();
+        io.charge_producing(0);
+        io.abort();
+    }
+
+    /// Somebody has more for the exchange `number`, or can take more of its body.
+    pub(crate) fn wake(&mut self, number: u32, io: &mut Io<'_>) {
+        match self.phase {
+            _ if self.number != number => {}
+            Phase::Sending => io.produce(),
+            Phase::Paused => {
+                self.phase = Phase::Body;
+                io.release_input();
+                // The pause was ours: the rate is measured anew.
+                self.restart_rate_window(io);
+            }
+            _ => {}
+        }
+    }
+
+    /// Leaves the rest of the body with the peer until somebody can take it. Meanwhile no clock runs against the peer.
+    pub(crate) fn pause_body(&mut self, io: &mut Io<'_>) {
+        self.phase = Phase::Paused;
+        io.hold_input();
+        io.never_expire();
     }
 
     /// The connection is over: whoever works on a reply is told.
     pub(crate) fn cancel(&self) {
-        if let Some(cancelled) = &self.cancelled {
+        if let Some(Pending::Deferred(cancelled)) = self.pending.as_deref() {
             cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes of content that a body on its way has brought.
+    pub(crate) fn sending_bytes(&self) -> u64 {
+        match self.pending.as_deref() {
+            Some(Pending::Sending(body)) => body.bytes,
+            _ => 0,
         }
     }
 
@@ -143,25 +252,26 @@ impl Exchange {
     #[inline]
     pub(crate) fn replied(&mut self, keep_alive: bool, io: &mut Io<'_>) {
         self.phase = Phase::Idle;
-        if !keep_alive {
+        if keep_alive {
+            io.expire_in(io.shared.timeouts.idle);
+        } else {
             io.finish();
         }
     }
 
-    /// A dispatch is over: sets the deadline for what is waited for now. `unread` bytes could not be understood yet.
+    /// A dispatch is over: a head that has begun gets its deadline. `unread` could not be understood yet.
+    ///
+    /// The deadlines of the other phases were set when they began and are not moved by what comes; nor is this one, so that
+    /// a dripped head has ten seconds in all.
     #[inline]
-    pub(crate) fn set_deadline(&mut self, unread: usize, io: &mut Io<'_>) {
-        match self.phase {
-            // Requests wait because the peer does not read their replies: the write stall has the clock, and they are
-            // offered again when it has read enough.
-            Phase::Idle if unread > 0 && io.wants_no_input() => io.never_expire(),
-            Phase::Idle if unread > 0 => {
-                self.phase = Phase::Head;
-                io.expire_in(io.shared.timeouts.head);
-            }
-            Phase::Idle => io.expire_in(io.shared.timeouts.idle),
-            // Set when it began, and not moved by what comes: a dripped head has ten seconds in all.
-            Phase::Head | Phase::Body | Phase::Reply => {}
+    pub(crate) fn set_deadline(&mut self, unread: &[u8], io: &mut Io<'_>) {
+        // RFC 9112 §2.2: an empty line in front of a request is ignored, so neither it nor the CR of one begins a head.
+        let begun = !matches!(unread.first(), None | Some(b'\r'));
+        // Requests may also wait because the peer does not read their replies: the write stall has the clock then, and
+        // they are offered again when it has read enough.
+        if self.phase == Phase::Idle && begun && !io.wants_no_input() {
+            self.phase = Phase::Head;
+            io.expire_in(io.shared.timeouts.head);
         }
     }
 
@@ -171,29 +281,41 @@ impl Exchange {
             // It is still reading the last reply.
             Phase::Idle if io.waiting_bytes() > 0 => io.expire_in(io.shared.timeouts.idle),
             // Nothing was asked, so nothing is answered: a 408 would be read as the answer to the next request.
-            Phase::Idle => io.finish(),
-            Phase::Head => self.refuse_head(
-                Status::REQUEST_TIMEOUT,
-                "The request head took too long.",
-                io,
-            ),
+            Phase::Idle => {
+                let never_asked = self.number == 0;
+                let limit = if never_asked {
+                    "first_byte_timeout"
+                } else {
+                    "idle_timeout"
+                };
+                events::timed_out(io.token.index, limit);
+                io.finish();
+            }
+            Phase::Head => {
+                events::timed_out(io.token.index, "head_timeout");
+                self.refuse_head(
+                    Status::REQUEST_TIMEOUT,
+                    "The request head took too long.",
+                    io,
+                );
+            }
             Phase::Body => self.judge_rate(io),
-            Phase::Reply => {}
+            Phase::Paused | Phase::Reply | Phase::Sending => {}
         }
     }
 
+    /// A window is over. Only its own bytes count: a fast start buys no time.
     fn judge_rate(&mut self, io: &mut Io<'_>) {
-        let elapsed = seconds(io.shared.now.since(self.body_began)).max(1);
-        if u64::from(self.body_bytes) / elapsed
-            < u64::from(io.shared.limits.body_bytes_per_second_min)
-        {
+        // The window's planned length, not what has passed: that we looked late is not the peer's fault.
+        if io.wants_no_input() || self.window_bytes >= io.shared.timeouts.body_window_bytes_min {
+            self.restart_rate_window(io);
+        } else {
+            events::timed_out(io.token.index, "body_bytes_per_second_min");
             self.refuse_with(
                 Status::REQUEST_TIMEOUT,
                 "The request body came too slowly.",
                 io,
             );
-        } else {
-            io.expire_in(ticks(std::time::Duration::from_secs(1)));
         }
     }
 
@@ -236,8 +358,18 @@ impl Exchange {
     /// Answers once and ends the connection: nothing behind a refused request is ever read as a request.
     pub(crate) fn refuse_with(&mut self, status: Status, reason: &str, io: &mut Io<'_>) {
         let to = self.to;
+        let to = ReplyTo {
+            keep_alive: false,
+            ..to
+        };
         let (out, date) = io.out_and_date();
-        encode_error(out, to, status, reason, date);
+        let mut head = ReplyHead::new(out, to, status)
+            .constant("Server: longshore\r\n")
+            .constant("Content-Type: text/plain; charset=utf-8\r\n");
+        head.date(date);
+        head.finish_with(format!("{reason}\n").as_bytes());
+        events::refused(io.token.index, status.code(), reason);
+        io.shared.refused = Some((status, reason.len() as u64 + 1));
         io.finish();
     }
 }

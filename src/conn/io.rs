@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::stream::{Busy, Flags, Life, Stream};
 use super::tick::{Tick, Timeouts};
-use crate::buf::{Budget, Pool};
+use crate::buf::{Budget, FileSlice, Part, Pool};
 use crate::driver::Token;
-use crate::http::{DateCache, HeadLimits};
+use crate::events;
+use crate::http::{DateCache, HeadLimits, Status};
 use crate::limits::Limits;
 
 /// The most free boxes that are kept.
@@ -31,6 +32,10 @@ pub(crate) struct Shared {
     pub(crate) date: DateCache,
     /// Whether the server is stopping.
     pub(crate) stopping: bool,
+    /// The status of the last refusal and its bytes of content, until the service looks.
+    pub(crate) refused: Option<(Status, u64)>,
+    /// Memory for one call at a time, left empty by each.
+    pub(crate) scratch: Vec<u8>,
     #[expect(
         clippy::vec_box,
         reason = "a box moves between this list and a connection, its contents stay in place"
@@ -49,6 +54,8 @@ impl Shared {
             now: Tick(0),
             date: DateCache::new(),
             stopping: false,
+            refused: None,
+            scratch: Vec::new(),
             boxes: Vec::new(),
         }
     }
@@ -62,16 +69,10 @@ impl Shared {
 
     /// Charges the memory ceiling for what the connection keeps, and takes the box of one that is idle again.
     pub(crate) fn account(&mut self, stream: &mut Stream) {
-        let in_flight = stream.in_flight();
-        let charges_flight = in_flight > IN_FLIGHT_FREE_BYTES_MAX;
-        if charges_flight {
-            // The charge has to be noted somewhere, also when nothing else waits.
-            self.busy(stream);
-        }
         let Some(busy) = stream.busy.as_mut() else {
             return;
         };
-        if busy.is_idle() && !charges_flight {
+        if busy.is_idle() {
             if let Some(mut busy) = stream.busy.take() {
                 self.budget.adjust(busy.charged, 0);
                 busy.charged = 0;
@@ -81,9 +82,18 @@ impl Shared {
             }
             return;
         }
-        let held = busy.held_bytes() + if charges_flight { in_flight } else { 0 };
+        let held = busy.held_bytes();
         self.budget.adjust(busy.charged, held);
         busy.charged = held;
+    }
+
+    /// A send that holds `bytes` of memory is in flight; 0: no more.
+    pub(crate) fn note_in_flight(&mut self, stream: &mut Stream, bytes: usize) {
+        if bytes > IN_FLIGHT_FREE_BYTES_MAX {
+            self.busy(stream).in_flight = bytes;
+        } else if let Some(busy) = stream.busy.as_mut() {
+            busy.in_flight = 0;
+        }
     }
 
     /// Forgets what a closed connection kept.
@@ -93,6 +103,8 @@ impl Shared {
             busy.outbox.clear(&mut self.pool);
             busy.inbox.keep_last(0);
             busy.message = Vec::new();
+            busy.in_flight = 0;
+            busy.producing = 0;
         }
         self.account(stream);
     }
@@ -181,6 +193,44 @@ impl<'a> Io<'a> {
         self.stream.flags.clear(Flags::HELD);
     }
 
+    /// Charges the memory ceiling for what producing a body holds; 0: no more.
+    pub(crate) fn charge_producing(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.shared.busy(self.stream).producing = bytes;
+        } else if let Some(busy) = self.stream.busy.as_mut() {
+            busy.producing = 0;
+        }
+    }
+
+    /// Has more to say: [`Service::writable`](super::Service::writable) is called when there is room.
+    pub(crate) fn produce(&mut self) {
+        self.stream.flags.set(Flags::PRODUCES);
+    }
+
+    /// Has nothing more to say for now.
+    pub(crate) fn produce_later(&mut self) {
+        self.stream.flags.clear(Flags::PRODUCES);
+    }
+
+    /// Queues a slice of a file behind what was said so far.
+    pub(crate) fn send_file(&mut self, slice: FileSlice) {
+        self.flush_cork();
+        self.shared.busy(self.stream).outbox.push_file(slice);
+    }
+
+    /// Moves what was said so far to the outbox, so that something else can stand behind it.
+    fn flush_cork(&mut self) {
+        if self.cork.is_empty() {
+            return;
+        }
+        let said = std::mem::replace(self.cork, self.shared.pool.take());
+        let part = Part::Pooled(self.stream.transport.said(said));
+        self.shared
+            .busy(self.stream)
+            .outbox
+            .push(part, &mut self.shared.pool);
+    }
+
     /// Nothing more will be said: send what waits, then FIN, then linger, then close.
     pub(crate) fn finish(&mut self) {
         if self.stream.life == Life::Open {
@@ -217,6 +267,11 @@ impl<'a> Io<'a> {
         &mut self.shared.busy(self.stream).message
     }
 
+    /// What was put together of a message so far.
+    pub(crate) fn stored_message(&self) -> &[u8] {
+        self.stream.busy.as_ref().map_or(&[], |busy| &busy.message)
+    }
+
     /// Takes the message out; its memory comes back with [`recycle_message`](Self::recycle_message).
     pub(crate) fn take_message(&mut self) -> Vec<u8> {
         self.stream
@@ -245,6 +300,10 @@ impl<'a> Io<'a> {
 
     /// Whether the memory ceiling leaves room for `bytes` more.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.shared.budget.has_room(bytes)
+        let has_room = self.shared.budget.has_room(bytes);
+        if !has_room {
+            events::memory_full(self.token.index, self.shared.limits.memory_bytes_max);
+        }
+        has_room
     }
 }

@@ -18,6 +18,7 @@
 mod connection;
 pub(crate) mod exchange;
 mod io;
+pub(crate) mod outgoing;
 mod stream;
 mod tick;
 mod transport;
@@ -29,6 +30,7 @@ pub(crate) use stream::{Flags, Life, Stream};
 pub(crate) use tick::Tick;
 
 use crate::buf::Input;
+use crate::sys::Address;
 
 /// Gives a connection's bytes a meaning. One value serves all connections of a reactor.
 pub(crate) trait Service {
@@ -59,6 +61,18 @@ pub(crate) trait Service {
     /// The server is stopping: finish what is begun, begin nothing.
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>);
 
+    /// There is room for more of what the service [produces](Io::produce).
+    fn writable(&mut self, state: &mut Self::State, io: &mut Io<'_>);
+
+    /// Whether [`peer`](Self::peer) shall be called for every connection. Until it was, no input is offered.
+    fn wants_peers(&self) -> bool;
+
+    /// Who the peer is; `None` if it has gone already.
+    fn peer(&mut self, state: &mut Self::State, address: Option<Address>, io: &mut Io<'_>);
+
+    /// A turn is over.
+    fn turned(&mut self);
+
     /// The connection is over. Nothing can be sent.
-    fn closed(&mut self, state: Self::State);
+    fn closed(&mut self, index: u32, state: Self::State);
 }

@@ -29,7 +29,7 @@ pub(crate) enum Life {
 
 /// What is known of a stream, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Flags(u8);
+pub(crate) struct Flags(u16);
 
 impl Flags {
     /// A send is in flight.
@@ -44,6 +44,10 @@ impl Flags {
     pub(crate) const ENDED: Self = Self(1 << 4);
     /// The service was told of it.
     pub(crate) const END_TOLD: Self = Self(1 << 5);
+    /// The service has more to say when there is room.
+    pub(crate) const PRODUCES: Self = Self(1 << 6);
+    /// It has said enough in this turn: the loop comes back to it in the next.
+    pub(crate) const AGAIN: Self = Self(1 << 7);
 
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {
@@ -70,6 +74,10 @@ pub(crate) struct Busy {
     pub(crate) outbox: Outbox,
     /// The message that is being put together: a request with its body, or the fragments of a WebSocket message.
     pub(crate) message: Vec<u8>,
+    /// Bytes of memory that the send in flight holds, if they are many enough to be charged.
+    pub(crate) in_flight: usize,
+    /// Bytes of memory that producing a body holds.
+    pub(crate) producing: usize,
     /// What the memory ceiling was charged for this connection.
     pub(crate) charged: usize,
 }
@@ -77,12 +85,20 @@ pub(crate) struct Busy {
 impl Busy {
     /// Whether the box can go back.
     pub(crate) fn is_idle(&self) -> bool {
-        self.inbox.is_empty() && self.outbox.is_empty() && self.message.is_empty()
+        self.inbox.is_empty()
+            && self.outbox.is_empty()
+            && self.message.is_empty()
+            && self.in_flight == 0
+            && self.producing == 0
     }
 
     /// The bytes that this connection makes the server keep.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.inbox.capacity() + self.outbox.len() + self.message.capacity()
+        self.inbox.capacity()
+            + self.outbox.held_bytes()
+            + self.message.capacity()
+            + self.in_flight
+            + self.producing
     }
 }
 

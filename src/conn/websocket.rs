@@ -11,6 +11,7 @@
 
 use super::io::Io;
 use crate::buf::Input;
+use crate::events;
 use crate::ws::{
     CloseCode, Decoder, Error, Event, Limits, Piece, Role, SendClose, Session, encode_close,
     encode_ping, encode_pong,
@@ -113,8 +114,14 @@ impl WebSocket {
                 self.phase = Phase::Pinged;
                 io.expire_in(io.shared.timeouts.ping);
             }
-            Phase::Pinged => io.abort(),
-            Phase::Closing => io.finish(),
+            Phase::Pinged => {
+                events::timed_out(io.token.index, "ping_timeout");
+                io.abort();
+            }
+            Phase::Closing => {
+                events::timed_out(io.token.index, "close_timeout");
+                io.finish();
+            }
         }
     }
 

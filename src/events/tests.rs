@@ -11,7 +11,7 @@ fn tell_all() {
     worker_failed(1, &io::Error::from_raw_os_error(libc::ENOMEM));
     listening(&"http://127.0.0.1:80");
     accepted(7, 0);
-    closed(7, "reset");
+    closed(7, true);
     answered(
         7,
         b"GET",

@@ -29,6 +29,8 @@ mod entity_tag;
 mod error;
 mod fields;
 mod framing;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod head;
 mod limits;
 mod line;
@@ -52,6 +54,8 @@ pub use entity_tag::EntityTag;
 pub use error::{EncodeError, Error};
 pub use fields::{All, Fields, List};
 pub use framing::Framing;
+#[cfg(feature = "gzip")]
+pub use gzip::{GZIP_ENCODER_BYTES, GzipEncoder};
 pub use head::{Head, Version};
 pub use limits::HeadLimits;
 pub use method::Method;

@@ -6,6 +6,8 @@ mod chunked;
 mod connection;
 mod fields;
 mod framing;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod host;
 mod judges;
 mod limits;

@@ -28,6 +28,7 @@ pub(crate) use mailbox::{Letter, Mailbox, Post};
 use crate::buf::{Budget, Slab};
 use crate::conn::{Connection, Service, Shared, Tick};
 use crate::driver::{Driver, Listener, ListenerId, Token};
+use crate::events;
 use crate::limits::Limits;
 
 /// One connection in the table.
@@ -68,6 +69,8 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     /// Memory that is used again in each turn.
     letters: Vec<Letter<S::Mail>>,
     expired: Vec<u32>,
+    /// Connections that have more to say than one turn gives them.
+    again: Vec<Token>,
 }
 
 impl<D: Driver, S: Service> Reactor<D, S> {
@@ -98,6 +101,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             figures: Figures::default(),
             letters: Vec::new(),
             expired: Vec::new(),
+            again: Vec::new(),
         }
     }
 
@@ -147,6 +151,9 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// How long the loop may wait before something is due.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let next = self
             .deadlines
             .next()
@@ -159,6 +166,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         while !self.is_finished() {
             self.poll_once(None)?;
         }
+        events::stop_ended(self.is_cut());
         Ok(())
     }
 
@@ -168,6 +176,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         if self.is_cut() {
             return;
         }
+        events::stop_begun(self.live, self.stop_at.is_some());
         if self.stop_at.is_some() {
             self.stop_at = Some(self.shared.now);
             return;

@@ -4,6 +4,10 @@ use super::Reactor;
 use crate::conn::{Dispatch, Flags, Life, Service, Stream};
 use crate::driver::{Driver, Submit, Token};
 
+/// How often a connection goes on in one turn: with input that waited, or a body that it produces. Each time may fill the
+/// outbox once; then the others are served first, or a peer that reads as fast as we write would hold the loop.
+const ROUNDS_PER_TURN_MAX: u32 = 4;
+
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Brings the driver in line with what the connection wants.
     pub(super) fn settle(&mut self, token: Token) {
@@ -14,12 +18,14 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             deadlines,
             shared,
             cork,
+            again,
             ..
         } = self;
         let Some(entry) = table.at_mut(token.index).and_then(Option::as_mut) else {
             return;
         };
         let connection = &mut entry.connection;
+        let mut rounds = 0;
         loop {
             let mut dispatch = Dispatch {
                 cork,
@@ -30,13 +36,13 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 break;
             }
             if let Some(buf) = connection.next_send(&mut dispatch) {
+                let held_bytes = buf.held_bytes();
                 match driver.send(token, buf) {
                     Submit::Done(buf) => dispatch.shared.pool.put_sent(buf),
-                    Submit::InFlight => in_flight(
-                        &mut connection.stream,
-                        driver.unsent(token),
-                        dispatch.shared,
-                    ),
+                    Submit::InFlight => {
+                        let unsent = driver.unsent(token);
+                        in_flight(&mut connection.stream, unsent, held_bytes, shared);
+                    }
                     Submit::Failed(buf, _) => {
                         dispatch.shared.pool.put_sent(buf);
                         connection.stream.end();
@@ -44,7 +50,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 }
                 continue;
             }
-            // With room again, go on with what was left unread. Bounded: every round takes from the inbox.
+            if rounds == ROUNDS_PER_TURN_MAX {
+                go_on_later(&mut connection.stream, token, again);
+                break;
+            }
+            rounds += 1;
+            // With room again, go on with what the service has to say, and with what was left unread.
             if !connection.resume(service, &mut dispatch) {
                 break;
             }
@@ -59,7 +70,21 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 }
 
-fn in_flight(stream: &mut Stream, unsent: usize, shared: &crate::conn::Shared) {
+/// Comes back to the connection in the next turn.
+fn go_on_later(stream: &mut Stream, token: Token, again: &mut Vec<Token>) {
+    if !stream.flags.has(Flags::AGAIN) {
+        stream.flags.set(Flags::AGAIN);
+        again.push(token);
+    }
+}
+
+fn in_flight(
+    stream: &mut Stream,
+    unsent: usize,
+    held_bytes: usize,
+    shared: &mut crate::conn::Shared,
+) {
+    shared.note_in_flight(stream, held_bytes);
     stream.flags.set(Flags::IN_FLIGHT);
     stream.stall = shared.now.after(shared.timeouts.write_stall);
     stream.count = u32::try_from(unsent).unwrap_or(u32::MAX);
@@ -70,7 +95,10 @@ fn over_limit(stream: &mut Stream, bytes_max: usize) {
     let Some(busy) = stream.busy.as_ref() else {
         return;
     };
-    if busy.outbox.len() > bytes_max && busy.outbox.segments() > 1 && stream.life == Life::Open {
+    if busy.outbox.held_bytes() > bytes_max
+        && busy.outbox.segments() > 1
+        && stream.life == Life::Open
+    {
         stream.end();
     }
 }

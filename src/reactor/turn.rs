@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Entry, Letter, Reactor};
 use crate::conn::{Connection, Dispatch, Flags, Life, Service, Stream, Tick};
 use crate::driver::{Driver, Event, Token};
+use crate::events;
 
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Makes one turn. Waits at most `timeout` (`None`: until something happens or is due).
@@ -29,9 +30,11 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             self.shared.date.update(second);
         }
         self.figures.turns += 1;
+        self.go_on();
         self.dispatch_events();
         self.deliver_mail();
         self.look_at_deadlines();
+        self.service.turned();
         Ok(())
     }
 
@@ -75,12 +78,22 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     }
                     self.closed(token);
                 }
-                Event::AcceptFailed { .. } => self.figures.accept_failures += 1,
+                Event::Peer { token, address } => {
+                    self.with_connection(token, |connection, service, dispatch| {
+                        connection.call(dispatch, |state, io| {
+                            io.release_input();
+                            service.peer(state, address, io);
+                        });
+                    });
+                }
+                Event::AcceptFailed { error, .. } => {
+                    self.figures.accept_failures += 1;
+                    events::accept_failed(&error);
+                }
                 Event::ListenerClosed { .. } => self.listening -= 1,
                 // A turn delivers mail anyway; the others answer questions that this loop does not ask.
                 Event::Woken
                 | Event::Connected { .. }
-                | Event::Peer { .. }
                 | Event::Datagram { .. }
                 | Event::FileRead { .. } => {}
             }
@@ -89,9 +102,14 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     fn accepted(&mut self, token: Token, listener: u32) {
         self.figures.accepted += 1;
+        events::accepted(token.index, listener);
         let mut stream = Stream::new();
         let mut io = crate::conn::Io::new(&mut stream, &mut self.cork, &mut self.shared, token);
         let state = self.service.accepted(listener, &mut io);
+        let wants_peer = self.service.wants_peers();
+        if wants_peer {
+            io.hold_input();
+        }
         let connection = Connection { stream, state };
         self.table.reach(token.index);
         if let Some(place) = self.table.at_mut(token.index) {
@@ -115,12 +133,16 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         } else {
             self.settle(token);
         }
+        if wants_peer {
+            self.driver.ask_peer(token);
+        }
     }
 
     fn sent(&mut self, token: Token, ok: bool) {
-        self.with_connection(token, |connection, _, _| {
+        self.with_connection(token, |connection, _, dispatch| {
             connection.stream.flags.clear(Flags::IN_FLIGHT);
             connection.stream.stall = Tick::NEVER;
+            dispatch.shared.note_in_flight(&mut connection.stream, 0);
             if !ok {
                 connection.stream.end();
             }
@@ -141,9 +163,10 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             return;
         };
         self.live -= 1;
+        events::closed(token.index, connection.stream.flags.has(Flags::ENDED));
         self.deadlines.set(token.index, Tick::NEVER);
         self.shared.release(&mut connection.stream);
-        self.service.closed(connection.state);
+        self.service.closed(token.index, connection.state);
     }
 
     fn deliver_mail(&mut self) {
@@ -162,6 +185,15 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             }
         }
         self.letters = letters;
+    }
+
+    /// Comes back to those who had more to say than the last turn gave them.
+    fn go_on(&mut self) {
+        for token in std::mem::take(&mut self.again) {
+            self.with_connection(token, |connection, _, _| {
+                connection.stream.flags.clear(Flags::AGAIN);
+            });
+        }
     }
 
     fn look_at_deadlines(&mut self) {
@@ -199,6 +231,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     stream.count = unsent;
                     stream.stall = now.after(stall_ticks);
                 } else {
+                    events::timed_out(token.index, "write_stall_timeout");
                     stream.end();
                 }
             }

@@ -1,8 +1,9 @@
 //! What a server shall be: addresses, backend, workers, limits.
 
-use super::Backend;
 use super::bind::{Binding, ServerError};
+use super::compression::Compressor;
 use super::run::Bound;
+use super::{AccessLog, Backend};
 use crate::limits::Limits;
 use crate::sys::{self, Address, SocketOption};
 
@@ -59,6 +60,10 @@ pub struct Server {
     pub(super) connections_max: Option<u32>,
     pub(super) options: Vec<SocketOption>,
     pub(super) limits: Limits,
+    pub(super) access_log: Option<AccessLog>,
+    pub(super) peer_addresses: bool,
+    #[cfg(feature = "gzip")]
+    pub(super) compression: Option<super::Compression>,
 }
 
 impl Default for Server {
@@ -82,6 +87,10 @@ impl Server {
             connections_max: None,
             options: Vec::new(),
             limits: Limits::default(),
+            access_log: None,
+            peer_addresses: false,
+            #[cfg(feature = "gzip")]
+            compression: None,
         }
     }
 
@@ -151,6 +160,35 @@ impl Server {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Writes a line for every request to `log`. Default off. Each connection's peer is asked for then, which costs a
+    /// system call or ring operation.
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Asks for each connection's peer, so that [`Request::peer`](super::Request::peer) knows it. Default off: it costs a
+    /// system call or ring operation for each connection.
+    pub fn peer_addresses(mut self, ask: bool) -> Self {
+        self.peer_addresses = ask;
+        self
+    }
+
+    /// Compresses contents for peers that accept gzip. Default off.
+    #[cfg(feature = "gzip")]
+    pub fn compression(mut self, compression: super::Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// How each worker makes its compressor.
+    pub(super) fn make_compressor(&self) -> Option<Compressor> {
+        #[cfg(feature = "gzip")]
+        return self.compression.clone().map(Compressor::new);
+        #[cfg(not(feature = "gzip"))]
+        None
     }
 
     /// Chooses the backend and binds every address. From here on clients can connect; they wait until

@@ -1,6 +1,6 @@
 //! The application's side of a connection.
 
-use super::{Message, Replied, Reply, Request, Socket};
+use super::{Incoming, Message, Replied, Reply, Request, Socket};
 use crate::http::{Head, Status};
 
 /// What to do with a request's body, decided when its head is known.
@@ -49,8 +49,15 @@ pub trait Handler {
         Body::Collect
     }
 
-    /// A piece of a body that [`head`](Self::head) chose to stream. Never empty.
-    fn body(&mut self, _piece: &mut [u8], _connection: &mut Self::Connection) {}
+    /// A piece of a body that [`head`](Self::head) chose to stream. Never empty. What cannot be taken as fast as it comes
+    /// is left with the peer by [`Incoming::pause`].
+    fn body(
+        &mut self,
+        _piece: &mut [u8],
+        _incoming: &mut Incoming<'_>,
+        _connection: &mut Self::Connection,
+    ) {
+    }
 
     /// A request is complete. Called once for each, behind the pieces of its body.
     fn request(

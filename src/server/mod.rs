@@ -8,14 +8,21 @@
 //! the workers. Nothing here is reached by bytes that were not checked below.
 #![forbid(unsafe_code)]
 
-// Whole and tested, and waiting for the workers' calls.
-#[cfg_attr(not(test), expect(dead_code))]
 mod access;
+mod answer;
 mod backend;
 mod bind;
+mod body_sender;
+#[cfg(feature = "gzip")]
+mod compression;
+#[cfg(not(feature = "gzip"))]
+#[path = "uncompressed.rs"]
+mod compression;
 mod config;
 mod files;
 mod handler;
+mod incoming;
+mod planned;
 mod reply;
 mod report;
 mod request;
@@ -25,14 +32,19 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod wake;
 mod web;
 
 pub use access::{ACCESS_QUEUE_BYTES, AccessFormat, AccessLog, AccessTarget};
 pub use backend::{Backend, BackendError, Chosen};
 pub use bind::ServerError;
+pub use body_sender::{BodySender, SendError};
+#[cfg(feature = "gzip")]
+pub use compression::Compression;
 pub use config::{Server, Workers};
 pub use files::{Files, FilesError, Piece, Plan, PlanBody};
 pub use handler::{Body, Handler};
+pub use incoming::Incoming;
 pub use reply::{Replied, Reply, ReplyFields};
 pub use report::Report;
 pub use request::Request;
@@ -40,3 +52,6 @@ pub use run::Bound;
 pub use socket::{Message, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
+pub use wake::Wake;
+
+pub use crate::conn::outgoing::{Produced, Source};

@@ -6,8 +6,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::Request;
-use super::ticket::{Deferred, Response, Ticket};
+use super::answer::{self, Answer, Streamed, Then, begin, encoded, fixes_content};
+use super::body_sender::{self, BodySender};
+use super::compression::Offer;
+use super::ticket::Ticket;
+use super::wake::Mail;
+use super::{Request, Wake};
+use crate::conn::outgoing::Source;
 use crate::driver::Token;
 use crate::http::{DateCache, EncodeError, Method, ReplyHead, ReplyTo, Status, Version};
 use crate::reactor::Post;
@@ -18,20 +23,6 @@ use crate::ws;
 #[must_use = "return it from the handler"]
 pub struct Replied(pub(super) Answer);
 
-/// What a handler has decided.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// A reply is encoded; whether the connection stays open.
-    Encoded { keep_alive: bool },
-    /// The 101 is encoded: frames follow.
-    WebSocket,
-    /// The reply comes later; the flag tells that the connection has gone.
-    Deferred {
-        keep_alive: bool,
-        cancelled: Arc<AtomicBool>,
-    },
-}
-
 /// The one reply to a request.
 #[derive(Debug)]
 #[must_use = "a request must be answered"]
@@ -40,14 +31,25 @@ pub struct Reply<'r> {
     date: &'r DateCache,
     to: ReplyTo,
     desk: Desk<'r>,
+    offer: Offer<'r>,
 }
 
-/// Where a deferred reply would come back to.
-#[derive(Debug)]
+/// Where mail for an exchange goes to.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Desk<'r> {
-    pub(super) post: &'r Post<Deferred>,
+    pub(super) post: &'r Post<Mail>,
     pub(super) token: Token,
     pub(super) number: u32,
+}
+
+impl Desk<'_> {
+    pub(super) fn wake(&self) -> Wake {
+        Wake {
+            post: self.post.clone(),
+            token: self.token,
+            number: self.number,
+        }
+    }
 }
 
 impl<'r> Reply<'r> {
@@ -56,30 +58,37 @@ impl<'r> Reply<'r> {
         date: &'r DateCache,
         to: ReplyTo,
         desk: Desk<'r>,
+        offer: Offer<'r>,
     ) -> Self {
         Self {
             out,
             date,
             to,
             desk,
+            offer,
         }
     }
 
     /// Answers later, from any thread. Until then the connection's further requests wait.
     pub fn defer(self) -> (Replied, Ticket) {
-        let Desk {
-            post,
-            token,
-            number,
-        } = self.desk;
         let cancelled = Arc::new(AtomicBool::new(false));
-        let ticket = Ticket::new(post.clone(), token, number, cancelled.clone());
-        let keep_alive = self.to.keep_alive;
-        let deferred = Answer::Deferred {
-            keep_alive,
-            cancelled,
+        let ticket = Ticket::new(
+            self.desk.wake(),
+            self.offer.is_accepted(),
+            cancelled.clone(),
+        );
+        let answer = Answer {
+            status: Status::OK,
+            bytes: 0,
+            keep_alive: self.to.keep_alive,
+            then: Then::Defer(cancelled),
         };
-        (Replied(deferred), ticket)
+        (Replied(answer), ticket)
+    }
+
+    /// Names this exchange for other threads, so that they can wake a [`Source`] that had nothing to say.
+    pub fn wake(&self) -> Wake {
+        self.desk.wake()
     }
 
     /// Closes the connection behind this reply.
@@ -91,19 +100,29 @@ impl<'r> Reply<'r> {
     /// 200 with plain text.
     #[inline]
     pub fn text(self, text: &str) -> Replied {
-        let head = self
-            .start(Status::OK)
-            .constant("Content-Type: text/plain\r\n");
-        encoded(head.finish_with(text.as_bytes()).keep_alive)
+        let (head, offer) = self.start(Status::OK);
+        let head = head.constant("Content-Type: text/plain\r\n");
+        Replied(encoded(
+            Status::OK,
+            head,
+            "text/plain",
+            text.as_bytes(),
+            offer,
+        ))
     }
 
     /// 200 with JSON that is encoded already.
     #[inline]
     pub fn json(self, json: impl AsRef<[u8]>) -> Replied {
-        let head = self
-            .start(Status::OK)
-            .constant("Content-Type: application/json\r\n");
-        encoded(head.finish_with(json.as_ref()).keep_alive)
+        let (head, offer) = self.start(Status::OK);
+        let head = head.constant("Content-Type: application/json\r\n");
+        Replied(encoded(
+            Status::OK,
+            head,
+            "application/json",
+            json.as_ref(),
+            offer,
+        ))
     }
 
     /// 200 with any content.
@@ -113,21 +132,31 @@ impl<'r> Reply<'r> {
     /// [`ReplyFields::field`] for what may be wrong.
     #[inline]
     pub fn ok(self, content_type: &str, content: &[u8]) -> Replied {
-        let mut head = self.start(Status::OK);
-        head.field("Content-Type", content_type)
-            .expect("a content type holds no control bytes");
-        encoded(head.finish_with(content).keep_alive)
+        self.content(Status::OK, content_type, content)
     }
 
     /// Plain text that says in one sentence why there is nothing else. The connection stays open.
     pub fn error(self, status: Status, reason: &str) -> Replied {
-        let mut head = self.start(status);
-        head.field("Content-Type", "text/plain; charset=utf-8")
-            .expect("no control bytes");
         let mut content = String::with_capacity(reason.len() + 1);
         content.push_str(reason);
         content.push('\n');
-        encoded(head.finish_with(content.as_bytes()).keep_alive)
+        self.content(status, "text/plain; charset=utf-8", content.as_bytes())
+    }
+
+    #[inline]
+    fn content(self, status: Status, content_type: &str, content: &[u8]) -> Replied {
+        let (mut head, offer) = self.start(status);
+        head.field("Content-Type", content_type)
+            .expect("a content type holds no control bytes");
+        Replied(encoded(status, head, content_type, content, offer))
+    }
+
+    /// Sends the peer elsewhere: 301, 302, 303, 307 or 308 with a Location (RFC 9110 §15.4).
+    ///
+    /// # Errors
+    /// As [`ReplyFields::field`]: a location with control bytes could write fields of its own.
+    pub fn redirect(self, status: Status, location: &str) -> Result<Replied, EncodeError> {
+        Ok(self.status(status).field("Location", location)?.empty())
     }
 
     /// Any status; fields and content follow.
@@ -139,14 +168,35 @@ impl<'r> Reply<'r> {
     /// }
     /// ```
     pub fn status(self, status: Status) -> ReplyFields<'r> {
+        let desk = self.desk;
+        let (head, offer) = self.start(status);
         ReplyFields {
-            head: self.start(status),
+            head,
+            status,
+            length: None,
+            content_type: String::new(),
+            desk,
+            offer,
+            is_fixed: false,
         }
     }
 
     /// Makes the connection a WebSocket, if the request asks for that by the rules (RFC 6455 §4.2). Otherwise refuses
     /// with the status that the rules ask for: 426 for a plain GET.
     pub fn websocket(self, request: &Request<'_>) -> Replied {
+        self.websocket_with(request, &[])
+            .expect("no field is no wrong field")
+    }
+
+    /// As [`websocket`](Self::websocket), with fields of one's own in the 101.
+    ///
+    /// # Errors
+    /// As [`ReplyFields::field`], also for the fields that the handshake itself writes.
+    pub fn websocket_with(
+        self,
+        request: &Request<'_>,
+        extra: &[(&str, &[u8])],
+    ) -> Result<Replied, EncodeError> {
         let head = request.head();
         // RFC 9110 §9.3.2: HEAD gets the head that a GET would get. It cannot upgrade, so it stands for a plain GET.
         let is_head = head.method == Method::Head;
@@ -157,8 +207,22 @@ impl<'r> Reply<'r> {
             fields,
         ) {
             Ok(accept) => {
+                // Checked as any reply's fields are, before a byte is written.
+                let mut checked = Vec::new();
+                for (name, value) in extra {
+                    encode_handshake_field(&mut checked, name, value)?;
+                }
                 ws::encode_101(self.out, &accept.key_accept, None);
-                Replied(Answer::WebSocket)
+                // In front of the blank line.
+                self.out.truncate(self.out.len() - 2);
+                self.out.extend_from_slice(&checked);
+                self.out.extend_from_slice(b"\r\n");
+                Ok(Replied(Answer {
+                    status: Status::SWITCHING_PROTOCOLS,
+                    bytes: 0,
+                    keep_alive: true,
+                    then: Then::WebSocket,
+                }))
             }
             Err(refusal) => {
                 let status = Status::new(refusal.status).unwrap_or(Status::BAD_REQUEST);
@@ -168,14 +232,17 @@ impl<'r> Reply<'r> {
                         .field(name, value)
                         .expect("constants without control bytes");
                 }
-                fields.content("text/plain; charset=utf-8", refusal.reason.as_bytes())
+                Ok(fields.content("text/plain; charset=utf-8", refusal.reason.as_bytes()))
             }
         }
     }
 
     #[inline]
-    fn start(self, status: Status) -> ReplyHead<'r> {
-        start(self.out, self.date, self.to, status)
+    pub(super) fn start(self, status: Status) -> (ReplyHead<'r>, Offer<'r>) {
+        (
+            answer::start(self.out, self.date, self.to, status),
+            self.offer,
+        )
     }
 }
 
@@ -184,6 +251,14 @@ impl<'r> Reply<'r> {
 #[must_use = "a request must be answered"]
 pub struct ReplyFields<'r> {
     head: ReplyHead<'r>,
+    status: Status,
+    length: Option<u64>,
+    /// What a streamed body is.
+    content_type: String,
+    desk: Desk<'r>,
+    offer: Offer<'r>,
+    /// The fields say that the content must stay as it is.
+    is_fixed: bool,
 }
 
 impl ReplyFields<'_> {
@@ -193,7 +268,12 @@ impl ReplyFields<'_> {
     /// A name that is no token, a value with a control byte, or a field that follows from the reply itself
     /// (`Content-Length`, `Transfer-Encoding`, `Connection: close`). Then nothing of the reply is sent.
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, EncodeError> {
+        let value = value.as_ref();
         self.head.field(name, value)?;
+        if name.eq_ignore_ascii_case("content-type") {
+            self.content_type = String::from_utf8_lossy(value).into_owned();
+        }
+        self.is_fixed |= fixes_content(name, value);
         Ok(self)
     }
 
@@ -205,38 +285,78 @@ impl ReplyFields<'_> {
         self.head
             .field("Content-Type", content_type)
             .expect("a content type holds no control bytes");
-        encoded(self.head.finish_with(content).keep_alive)
+        let offer = if self.is_fixed {
+            Offer::none()
+        } else {
+            self.offer
+        };
+        Replied(encoded(
+            self.status,
+            self.head,
+            content_type,
+            content,
+            offer,
+        ))
     }
 
     /// Ends the reply without content.
     pub fn empty(self) -> Replied {
-        encoded(self.head.finish_with(b"").keep_alive)
+        Replied(encoded(self.status, self.head, "", b"", Offer::none()))
+    }
+
+    /// Declares how many bytes [`stream`](Self::stream) or [`channel`](Self::channel) will bring. Without it an HTTP/1.1
+    /// peer gets chunks, and an HTTP/1.0 peer a body that ends with the connection. More or fewer bytes cut the connection.
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
+        self
+    }
+
+    /// Ends the reply with a body that is produced while the peer reads it. A peer that does not read stops the source.
+    /// The connection's further requests wait. A HEAD gets the head alone, and the source is not asked.
+    pub fn stream(self, source: impl Source + 'static) -> Replied {
+        self.produce(Box::new(source))
+    }
+
+    /// Ends the reply with a body that other threads send.
+    pub fn channel(self) -> (Replied, BodySender) {
+        let (sender, receiver) = body_sender::channel(self.desk.wake());
+        (self.produce(Box::new(receiver)), sender)
+    }
+
+    fn produce(self, source: Box<dyn Source>) -> Replied {
+        let offer = if self.is_fixed || self.length.is_some() {
+            Offer::none()
+        } else {
+            self.offer
+        };
+        let body = Streamed {
+            content_type: &self.content_type,
+            length: self.length,
+            source,
+        };
+        Replied(begin(self.head, self.status, body, offer))
     }
 }
 
-/// Status line, `Server` and `Date`.
-#[inline]
-fn start<'o>(out: &'o mut Vec<u8>, date: &DateCache, to: ReplyTo, status: Status) -> ReplyHead<'o> {
-    let mut head = ReplyHead::new(out, to, status).constant("Server: longshore\r\n");
-    head.date(date);
-    head
-}
-
-/// Encodes a reply that came from another thread. Whether the connection stays open.
-pub(super) fn encode_response(
-    response: &Response,
-    out: &mut Vec<u8>,
-    date: &DateCache,
-    to: ReplyTo,
-) -> bool {
-    let mut head = start(out, date, to, response.status);
-    for (name, value) in &response.fields {
-        head.field(name, value).expect("checked when it was added");
+/// Checks a field as a reply's head does, and writes it.
+fn encode_handshake_field(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), EncodeError> {
+    const OF_THE_HANDSHAKE: [&str; 5] = [
+        "connection",
+        "upgrade",
+        "sec-websocket-accept",
+        "sec-websocket-extensions",
+        "sec-websocket-protocol",
+    ];
+    if OF_THE_HANDSHAKE
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
+    {
+        return Err(EncodeError::Reserved);
     }
-    head.finish_with(&response.content).keep_alive
-}
-
-#[inline]
-fn encoded(keep_alive: bool) -> Replied {
-    Replied(Answer::Encoded { keep_alive })
+    // The encoder is the one judge of what may stand in a field.
+    ReplyHead::new(&mut Vec::new(), ReplyTo::CLOSING, Status::OK).field(name, value)?;
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+    Ok(())
 }

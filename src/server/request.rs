@@ -1,17 +1,35 @@
 //! A request, as the handler sees it.
 
 use crate::http::{Fields, Head, Method};
+use crate::sys::Address;
 
 /// A complete request, borrowed for one call.
 #[derive(Debug)]
 pub struct Request<'b> {
     head: Head<'b>,
     body: &'b mut [u8],
+    peer: Option<&'b Address>,
 }
 
 impl<'b> Request<'b> {
     pub(super) fn new(head: Head<'b>, body: &'b mut [u8]) -> Self {
-        Self { head, body }
+        Self {
+            head,
+            body,
+            peer: None,
+        }
+    }
+
+    /// Says who asks.
+    pub(super) fn from(mut self, peer: Option<&'b Address>) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// Who asks. Known if [`Server::peer_addresses`](super::Server::peer_addresses) or an access log asks for it; `None`
+    /// also for a peer that had gone by then.
+    pub fn peer(&self) -> Option<&'b Address> {
+        self.peer
     }
 
     /// The method.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::bind::{BoundAddress, ServerError};
-use super::web::Web;
-use super::{Backend, Chosen, Handler, Report, Server, Stopper};
+use super::web::{Journal, Web};
+use super::{AccessLog, Backend, Chosen, Handler, Report, Server, Stopper};
 use crate::buf::{Budget, Ceiling};
 use crate::driver::{self, Driver, Listener};
+use crate::events;
 use crate::limits::Limits;
 use crate::reactor::{Letter, Reactor};
 use crate::sys::{self, Address, Count, Counts, Probe, Silent};
@@ -96,12 +97,17 @@ impl Bound {
     where
         D::Probe: Watcher,
     {
+        for address in self.addresses() {
+            events::listening(address);
+        }
         let common = Common {
+            backend: self.chosen.backend,
             config: self.driver_config(),
             limits: Arc::new(self.server.limits.clone()),
             ceiling: Ceiling::new(self.server.limits.memory_bytes_max),
             stopper: self.stopper.clone(),
             gate: Gate::new(self.workers),
+            server: self.server.clone(),
         };
         let cpus = if self.server.pin {
             sys::allowed_cpus().map_err(ServerError::Worker)?
@@ -114,8 +120,12 @@ impl Bound {
                 let cpu = cpus.get(number % cpus.len().max(1)).copied();
                 let common = &common;
                 let arrival = Arrival(&common.gate);
-                let serve =
-                    move || common.serve::<D, H>(listeners, cpu, arrival, || make_handler(number));
+                let seat = Seat { number, cpu };
+                let serve = move || {
+                    common
+                        .serve::<D, H>(seat, listeners, arrival, || make_handler(number))
+                        .inspect_err(|error| events::worker_failed(number, error))
+                };
                 let builder = thread::Builder::new().name(format!("worker-{number}"));
                 builder
                     .spawn_scoped(scope, serve)
@@ -181,13 +191,22 @@ impl Watcher for Count {
     }
 }
 
+/// Which worker it is, and where it runs.
+#[derive(Clone, Copy)]
+struct Seat {
+    number: usize,
+    cpu: Option<usize>,
+}
+
 /// What all workers share.
 struct Common {
+    backend: Backend,
     config: driver::Config,
     limits: Arc<Limits>,
     ceiling: Arc<Ceiling>,
     stopper: Stopper,
     gate: Gate,
+    server: Server,
 }
 
 /// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which the
@@ -243,8 +262,8 @@ impl Common {
     /// One worker's life.
     fn serve<D: Driver, H: Handler>(
         &self,
+        seat: Seat,
         listeners: Vec<Listener>,
-        cpu: Option<usize>,
         arrival: Arrival<'_>,
         make_handler: impl FnOnce() -> H,
     ) -> io::Result<Report>
@@ -252,12 +271,15 @@ impl Common {
         D::Probe: Watcher,
     {
         let unless_finished = StopsOthers(&self.stopper);
-        if let Some(cpu) = cpu {
+        if let Some(cpu) = seat.cpu {
             sys::pin_thread(&mut Silent, cpu)?;
         }
         let driver = D::open(&self.config, D::Probe::default())?;
         let budget = Budget::new(self.ceiling.clone());
-        let make_service = |post| Web::new(make_handler(), post);
+        let lines = self.server.access_log.as_ref().map(AccessLog::lines);
+        let journal = Journal::new(lines, self.server.peer_addresses);
+        let compressor = self.server.make_compressor();
+        let make_service = |post| Web::new(make_handler(), post, journal, compressor);
         let mut reactor = Reactor::new(driver, self.limits.clone(), budget, make_service);
         for listener in listeners {
             reactor.listen(listener)?;
@@ -268,6 +290,7 @@ impl Common {
             let _ = post.send(Letter::Stop);
         }));
         self.gate.pass(arrival);
+        events::worker_started(seat.number, self.backend.name(), seat.cpu);
         reactor.run()?;
         let figures = reactor.figures();
         let report = Report {

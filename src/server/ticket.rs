@@ -10,9 +10,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::driver::Token;
+use super::Wake;
+use super::body_sender::{self, BodySender};
+use super::wake::What;
+use crate::conn::outgoing::Source;
 use crate::http::{EncodeError, ReplyHead, ReplyTo, Status};
-use crate::reactor::{Letter, Post};
 
 /// A reply that owns its parts, to be sent from another thread.
 #[derive(Clone, Debug)]
@@ -20,6 +22,7 @@ pub struct Response {
     pub(super) status: Status,
     pub(super) fields: Vec<(String, Vec<u8>)>,
     pub(super) content: Vec<u8>,
+    pub(super) length: Option<u64>,
 }
 
 impl Response {
@@ -29,6 +32,7 @@ impl Response {
             status,
             fields: Vec::new(),
             content: Vec::new(),
+            length: None,
         }
     }
 
@@ -44,20 +48,19 @@ impl Response {
         Ok(self)
     }
 
+    /// Declares how many bytes [`Ticket::stream`] will bring, as [`ReplyFields::length`](super::ReplyFields::length).
+    #[must_use]
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
+        self
+    }
+
     /// Sets the content.
     #[must_use]
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.content = content.into();
         self
     }
-}
-
-/// What travels to the connection's thread.
-#[derive(Debug)]
-pub(crate) struct Deferred {
-    /// Which of the connection's requests it answers.
-    pub(super) number: u32,
-    pub(super) response: Response,
 }
 
 /// The right and the duty to answer one request, from any thread.
@@ -79,32 +82,33 @@ pub(crate) struct Deferred {
 #[derive(Debug)]
 #[must_use = "a ticket that is dropped answers 500"]
 pub struct Ticket {
-    post: Post<Deferred>,
-    token: Token,
-    number: u32,
+    wake: Wake,
     answered: bool,
+    /// Whether the peer takes gzip: the request itself is gone when the answer comes.
+    accepts_gzip: bool,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Ticket {
-    pub(super) fn new(
-        post: Post<Deferred>,
-        token: Token,
-        number: u32,
-        cancelled: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(wake: Wake, accepts_gzip: bool, cancelled: Arc<AtomicBool>) -> Self {
         Self {
-            post,
-            token,
-            number,
+            wake,
             answered: false,
+            accepts_gzip,
             cancelled,
         }
     }
 
     /// Answers. If the connection has gone, nothing happens.
     pub fn answer(mut self, response: Response) {
-        self.send(response);
+        self.send(response, None);
+    }
+
+    /// Answers with a body that follows piece by piece. The response's own content is not sent.
+    pub fn stream(mut self, response: Response) -> BodySender {
+        let (sender, receiver) = body_sender::channel(self.wake.clone());
+        self.send(response, Some(Box::new(receiver)));
+        sender
     }
 
     /// Whether the connection has gone, so that the work can be given up.
@@ -112,30 +116,14 @@ impl Ticket {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    fn send(&mut self, response: Response) {
+    fn send(&mut self, response: Response, body: Option<Box<dyn Source + Send>>) {
         self.answered = true;
-        let Self {
-            post,
-            token,
-            number,
-            ..
-        } = &*self;
-        let mut letter = Letter::To(
-            *token,
-            Deferred {
-                number: *number,
-                response,
-            },
-        );
-        // A full mailbox holds 65,536 answers that the reactor takes in its next turn. It may be waited for here, on a
-        // thread that is not the reactor's.
-        while let Err(refused) = post.send(letter) {
-            if self.is_cancelled() || post.is_closed() {
-                return;
-            }
-            letter = refused;
-            std::thread::yield_now();
-        }
+        let answer = What::Answer {
+            response,
+            body,
+            accepts_gzip: self.accepts_gzip,
+        };
+        self.wake.send(answer, || self.is_cancelled());
     }
 }
 
@@ -143,7 +131,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.answered {
             let response = Response::new(Status::INTERNAL_SERVER_ERROR);
-            self.send(response.content("The request was given up.\n"));
+            self.send(response.content("The request was given up.\n"), None);
         }
     }
 }

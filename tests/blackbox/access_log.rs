@@ -103,7 +103,7 @@ fn every_request_has_its_line() {
                 ),
                 format!(r#"{host} "POST /upload HTTP/1.1" 200 1 "-" "-""#),
                 format!(r#"{host} "{handshake}" 101 0 "-" "-""#),
-                format!(r#"{host} "-" 400 {} "-" "-""#, refused.body.len()),
+                format!(r#"{host} "nonsense" 400 {} "-" "-""#, refused.body.len()),
             ],
             "{backend}"
         );
@@ -151,6 +151,8 @@ fn a_hangup_signal_opens_the_log_anew() {
         let server = Server::start(backend, &["--access-log", &path]);
         let mut peer = server.connect();
         assert_eq!(peer.fetch("/pipeline?old").text(), "ok");
+        // The line is handed over behind the reply.
+        eventually("the line is there", || lines(&path).len() == 1);
         fs::rename(&path, &old).expect("it exists");
         server.signal(Signal::SIGHUP);
         eventually("there is a new file", || {
@@ -160,7 +162,8 @@ fn a_hangup_signal_opens_the_log_anew() {
         // A line is in the file soon, not only at the end.
         eventually("the line is there", || lines(&path).len() == 1);
         server.stop();
-        assert!(lines(&path)[0].contains("GET /pipeline?new "), "{backend}");
+        let new = lines(&path);
+        assert!(new[0].contains("GET /pipeline?new "), "{backend}: {new:?}");
         let old = lines(&old);
         assert!(
             old.len() == 1 && old[0].contains("GET /pipeline?old "),

@@ -4,15 +4,16 @@
 //!   http         what is answered                           connections  in which order, and until when
 //!   refusals     what is refused, and how it ends           websocket    frames, pings, large messages
 //!   hostile      peers that reset, drip, or never read      memory       what such peers can make it keep
-//!   exhaustion   no descriptors left                        identical    the same bytes on every backend
-//!   listen       addresses                                  stop         signals
-//!   cli          mistakes, doctor, output
+//!   slow         peers that take their time                 identical    the same bytes on every backend
+//!   exhaustion   no descriptors left                        stop         signals
+//!   listen       addresses                                  cli          mistakes, doctor, output
 //! ```
 //!
 //! The tests know the documented behaviour and nothing of the inside. They assert outcomes; a time appears only as a
 //! bound on waiting. Run one topic with `cargo test --test blackbox http::`.
 #![forbid(unsafe_code)]
 
+mod access_log;
 mod cli;
 mod connections;
 mod exhaustion;
@@ -25,5 +26,6 @@ mod memory;
 mod peer;
 mod refusals;
 mod server;
+mod slow;
 mod stop;
 mod websocket;

@@ -11,8 +11,8 @@ use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
-use crate::server::web::Web;
-use crate::server::{Body, Handler, Message, Replied, Reply, Request, Response, Socket};
+use crate::server::web::{Journal, Web};
+use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Response, Socket};
 use crate::sys::{Address, Family};
 
 /// Answers with what it was asked.
@@ -29,7 +29,7 @@ impl Handler for Echo {
         }
     }
 
-    fn body(&mut self, piece: &mut [u8], streamed: &mut usize) {
+    fn body(&mut self, piece: &mut [u8], _: &mut Incoming<'_>, streamed: &mut usize) {
         *streamed += piece.len();
     }
 
@@ -171,7 +171,7 @@ impl Client {
 pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Echo>> {
     let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
     Reactor::new(driver, Arc::new(limits), budget, |post| {
-        Web::new(Echo, post)
+        Web::new(Echo, post, Journal::default(), None)
     })
 }
 

@@ -1,12 +1,18 @@
 //! Requests: head, body, handler, reply.
 
+use super::journal::Noted;
 use super::{Web, guarded};
 use crate::buf::Input;
 use crate::conn::Io;
 use crate::conn::exchange::Exchange;
 use crate::http::{CONTINUE_REPLY, Event, Framing, Head, ReplyTo, Status};
-use crate::server::reply::{Answer, Desk, encode_response};
-use crate::server::{Body, Handler, Replied, Reply, Request, Response};
+use crate::reactor::Post;
+use crate::server::answer::{Answer, Outcome, Portion, Then, encode_response};
+use crate::server::compression::Offer;
+use crate::server::incoming::Decision;
+use crate::server::reply::Desk;
+use crate::server::wake::Mail;
+use crate::server::{Body, Handler, Incoming, Replied, Reply, Request, Response, Source};
 
 /// What a peer is told at the memory ceiling.
 const FULL: &str = "The server's memory limit is reached.";
@@ -35,8 +41,22 @@ impl<H: Handler> Web<H> {
                 return true;
             }
         }
-        exchange.set_deadline(input.len(), io);
+        self.tell_refusal(input.unread(), io);
+        exchange.set_deadline(input.unread(), io);
         false
+    }
+
+    /// Tells the journal of a refusal that no handler knows of. `unread` begins with the request, if no more of it was
+    /// taken.
+    pub(super) fn tell_refusal(&mut self, unread: &[u8], io: &mut Io<'_>) {
+        let Some((status, bytes)) = io.shared.refused.take() else {
+            return;
+        };
+        let index = io.token.index;
+        // In a body, the head is stored.
+        let stored = io.stored_message();
+        let request = if stored.is_empty() { unread } else { stored };
+        self.journal.refused(index, request, status, bytes);
     }
 
     /// A head has come. Most requests have no body, or one that lies right behind it: they are answered in place.
@@ -55,7 +75,9 @@ impl<H: Handler> Web<H> {
             let _ = exchange.next(input, io);
             return self.answer(Request::new(head, &mut []), exchange, application, io);
         }
-        let plan = guarded(|| self.handler.head(&head, application));
+        let plan = guarded(io.token.index, "head", || {
+            self.handler.head(&head, application)
+        });
         let declared = if let Framing::Length(bytes) = head.framing {
             Some(bytes)
         } else {
@@ -93,13 +115,16 @@ impl<H: Handler> Web<H> {
                 let _ = exchange.next(input, io);
                 return self.answer(Request::new(head, body), exchange, application, io);
             }
-            Some(plan) => store_head(
-                &head,
-                plan == Body::Stream,
-                exchange,
-                input.is_empty() && !io.more_follows,
-                io,
-            ),
+            Some(plan) => {
+                self.journal.body_follows(io.token.index);
+                store_head(
+                    &head,
+                    plan == Body::Stream,
+                    exchange,
+                    input.is_empty() && !io.more_follows,
+                    io,
+                );
+            }
         }
         false
     }
@@ -114,8 +139,19 @@ impl<H: Handler> Web<H> {
     ) {
         exchange.body_came(piece.len());
         if exchange.streams {
-            if guarded(|| self.handler.body(piece, application)).is_none() {
-                exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
+            let mut incoming = Incoming::new(desk(&self.post, exchange, io));
+            let called = guarded(io.token.index, "body", || {
+                self.handler.body(piece, &mut incoming, application);
+            });
+            match called.map(|()| incoming.decision) {
+                Some(Decision::Receive) => {}
+                Some(Decision::Pause) => exchange.pause_body(io),
+                Some(Decision::Refuse(status)) => {
+                    exchange.refuse_with(status, "The body is not wanted.", io);
+                }
+                None => {
+                    exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
+                }
             }
             return;
         }
@@ -165,54 +201,138 @@ impl<H: Handler> Web<H> {
     ) -> bool {
         self.requests += 1;
         // Looked at only now: the stop may have come while the body did.
-        exchange.to.keep_alive &= !io.shared.stopping;
+        exchange.to.keep_alive &= !io.shared.stopping && !exchange.is_last(io);
         let to = exchange.to;
-        let desk = Desk {
-            post: &self.post,
-            token: io.token,
-            number: exchange.number,
-        };
+        let index = io.token.index;
+        let noted = self.journal.note(index, request.head());
+        let request = request.from(self.journal.peer(index));
+        let desk = desk(&self.post, exchange, io);
+        let before = io.out().len();
         let (out, date) = io.out_and_date();
-        let before = out.len();
-        let reply = Reply::new(out, date, to, desk);
-        match guarded(|| self.handler.request(request, reply, application)) {
-            Some(Replied(Answer::Encoded { keep_alive })) => {
-                if io.may_keep(before) {
-                    exchange.replied(keep_alive, io);
-                } else {
-                    io.out().truncate(before);
-                    exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
-                }
+        let offer = Offer::to(self.compressor.as_mut(), &request.head().fields);
+        let reply = Reply::new(out, date, to, desk, offer);
+        let replied = guarded(index, "request", || {
+            self.handler.request(request, reply, application)
+        });
+        let Some(Replied(answer)) = replied else {
+            // Nothing of a reply that was begun may leave.
+            io.out().truncate(before);
+            exchange.to = ReplyTo {
+                keep_alive: false,
+                ..to
+            };
+            exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
+            self.tell(noted.as_ref(), None, io);
+            return false;
+        };
+        let told = noted.is_some().then(|| answer.outcome());
+        let upgraded = answered(answer, before, exchange, io);
+        self.tell(noted.as_ref(), told, io);
+        upgraded
+    }
+
+    /// Tells the journal how a request that was noted was answered.
+    #[inline]
+    fn tell(&mut self, noted: Option<&Noted<'_>>, outcome: Option<Outcome>, io: &mut Io<'_>) {
+        let Some(noted) = noted else { return };
+        let index = io.token.index;
+        match (io.shared.refused.take(), outcome) {
+            (Some((status, bytes)), _) => self.journal.tell(index, noted, status, bytes),
+            (None, Some(Outcome::Complete(status, bytes))) => {
+                self.journal.tell(index, noted, status, bytes);
             }
-            Some(Replied(Answer::WebSocket)) => return true,
-            Some(Replied(Answer::Deferred {
-                keep_alive,
-                cancelled,
-            })) => exchange.wait_for_reply(keep_alive, cancelled, io),
-            None => {
-                // Nothing of a reply that was begun may leave.
-                io.out().truncate(before);
-                exchange.to = ReplyTo {
-                    keep_alive: false,
-                    ..to
-                };
-                exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
-            }
+            (None, Some(Outcome::Follows(status))) => self.journal.keep(index, noted, status),
+            (None, None) => {}
         }
-        false
     }
 }
 
 impl<H: Handler> Web<H> {
-    /// Encodes a reply that came from another thread.
-    pub(super) fn answer_later(response: &Response, exchange: &mut Exchange, io: &mut Io<'_>) {
-        let to = ReplyTo {
-            keep_alive: exchange.to.keep_alive && !io.shared.stopping,
-            ..exchange.to
+    /// Tells the journal of a reply that came from another thread.
+    pub(super) fn tell_later(&mut self, index: u32, outcome: Outcome, io: &mut Io<'_>) {
+        match (io.shared.refused.take(), outcome) {
+            (Some((status, bytes)), _) | (None, Outcome::Complete(status, bytes)) => {
+                self.journal.status(index, status);
+                self.journal.over(index, bytes);
+            }
+            (None, Outcome::Follows(Some(status))) => self.journal.status(index, status),
+            (None, Outcome::Follows(None)) => {}
+        }
+    }
+
+    /// There is room for more of a body that is on its way.
+    pub(super) fn produce(&mut self, exchange: &mut Exchange, io: &mut Io<'_>) {
+        // A source is the application's code.
+        let so_far = exchange.sending_bytes();
+        let sent = match guarded(io.token.index, "produce", || exchange.writable(io)) {
+            Some(None) => return,
+            Some(Some(sent)) => sent.bytes,
+            None => {
+                exchange.give_up(io);
+                so_far
+            }
         };
-        let (out, date) = io.out_and_date();
-        let keep_alive = encode_response(response, out, date, to);
-        exchange.reply_came(keep_alive, io);
+        self.journal.over(io.token.index, sent);
+    }
+}
+
+/// A reply was begun, from where `out` held `before` bytes. True when the connection became a WebSocket.
+#[inline]
+fn answered(answer: Answer, before: usize, exchange: &mut Exchange, io: &mut Io<'_>) -> bool {
+    if !io.may_keep(before) {
+        io.out().truncate(before);
+        exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
+        return false;
+    }
+    match answer.then {
+        Then::Nothing => exchange.replied(answer.keep_alive, io),
+        Then::WebSocket => return true,
+        Then::Defer(cancelled) => exchange.wait_for_reply(answer.keep_alive, cancelled, io),
+        Then::Produce(body) => exchange.send_body(body, answer.keep_alive, io),
+        Then::Send(portions) => {
+            for portion in portions {
+                match portion {
+                    Portion::Bytes(bytes) => io.out().extend_from_slice(&bytes),
+                    Portion::File(slice) => io.send_file(slice),
+                }
+            }
+            exchange.replied(answer.keep_alive, io);
+        }
+    }
+    false
+}
+
+/// Encodes a reply that came from another thread, and says what became of it.
+pub(super) fn answer_later(
+    response: &Response,
+    body: Option<Box<dyn Source + Send>>,
+    offer: Offer<'_>,
+    exchange: &mut Exchange,
+    io: &mut Io<'_>,
+) -> Outcome {
+    let to = ReplyTo {
+        keep_alive: exchange.to.keep_alive && !io.shared.stopping,
+        ..exchange.to
+    };
+    let before = io.out().len();
+    let (out, date) = io.out_and_date();
+    let answer = encode_response(response, body, out, date, to, offer);
+    let outcome = answer.outcome();
+    if let Then::Nothing = answer.then
+        && io.may_keep(before)
+    {
+        exchange.reply_came(answer.keep_alive, io);
+    } else {
+        answered(answer, before, exchange, io);
+    }
+    outcome
+}
+
+fn desk<'d>(post: &'d Post<Mail>, exchange: &Exchange, io: &Io<'_>) -> Desk<'d> {
+    Desk {
+        post,
+        token: io.token,
+        number: exchange.number,
     }
 }
 

@@ -10,18 +10,25 @@
 //! loop. It does not know the loop, the driver or the clock.
 
 mod http;
+mod journal;
 mod websocket;
+
+pub(super) use journal::Journal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Handler;
-use super::ticket::Deferred;
+use super::compression::{Compressor, Offer};
+use super::wake::{Mail, What};
 use crate::buf::Input;
 use crate::conn::exchange::Exchange;
 use crate::conn::websocket::WebSocket;
 use crate::conn::{Io, Service};
+use crate::events;
 use crate::reactor::Post;
+use crate::sys::Address;
 use crate::ws::CloseCode;
+use http::answer_later;
 
 /// What a connection speaks.
 pub(crate) enum Protocol {
@@ -42,8 +49,11 @@ const _: () = assert!(size_of::<State<()>>() <= 128 - 24 - 4 - 24 - 8);
 /// HTTP and WebSocket for one reactor.
 pub(crate) struct Web<H> {
     handler: H,
-    /// The address that deferred replies come back to.
-    post: Post<Deferred>,
+    /// Where mail from other threads comes in.
+    post: Post<Mail>,
+    /// Who the peers are, and what is told of their requests.
+    journal: Journal,
+    compressor: Option<Compressor>,
     /// How many requests were answered.
     pub(crate) requests: u64,
     /// How many WebSocket messages came.
@@ -51,25 +61,36 @@ pub(crate) struct Web<H> {
 }
 
 impl<H: Handler> Web<H> {
-    pub(crate) fn new(handler: H, post: Post<Deferred>) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        post: Post<Mail>,
+        journal: Journal,
+        compressor: Option<Compressor>,
+    ) -> Self {
         Self {
             handler,
             post,
+            journal,
+            compressor,
             requests: 0,
             messages: 0,
         }
     }
 }
 
-/// Calls the handler. A panic is reported by the panic hook, as usual; here it costs one connection.
-fn guarded<R>(call: impl FnOnce() -> R) -> Option<R> {
+/// Calls the handler's function `name`. A panic is reported by the panic hook, as usual; here it costs one connection.
+fn guarded<R>(connection: u32, name: &'static str, call: impl FnOnce() -> R) -> Option<R> {
     // The handler may be left half-changed: that is the application's own state, and it chose to go on.
-    catch_unwind(AssertUnwindSafe(call)).ok()
+    let returned = catch_unwind(AssertUnwindSafe(call)).ok();
+    if returned.is_none() {
+        events::handler_panicked(connection, name);
+    }
+    returned
 }
 
 impl<H: Handler> Service for Web<H> {
     type State = State<H::Connection>;
-    type Mail = Deferred;
+    type Mail = Mail;
 
     fn accepted(&mut self, _listener: u32, io: &mut Io<'_>) -> Self::State {
         State {
@@ -111,7 +132,10 @@ impl<H: Handler> Service for Web<H> {
 
     fn ended(&mut self, state: &mut Self::State, unfinished: bool, io: &mut Io<'_>) {
         match &mut state.protocol {
-            Protocol::Http(exchange) => exchange.ended(unfinished, io),
+            Protocol::Http(exchange) => {
+                exchange.ended(unfinished, io);
+                self.tell_refusal(b"", io);
+            }
             // Without a Close frame it is an abnormal end (1006), and there is nobody to tell.
             Protocol::WebSocket(_) => io.finish(),
         }
@@ -119,17 +143,53 @@ impl<H: Handler> Service for Web<H> {
 
     fn expired(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
-            Protocol::Http(exchange) => exchange.expired(io),
+            Protocol::Http(exchange) => {
+                exchange.expired(io);
+                self.tell_refusal(b"", io);
+            }
             Protocol::WebSocket(websocket) => websocket.expired(io),
         }
     }
 
     fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>) {
-        if let Protocol::Http(exchange) = &mut state.protocol
-            && exchange.waits_for(mail.number)
-        {
-            Self::answer_later(&mail.response, exchange, io);
+        let Protocol::Http(exchange) = &mut state.protocol else {
+            return;
+        };
+        match mail.what {
+            What::Wake => exchange.wake(mail.number, io),
+            _ if !exchange.waits_for(mail.number) => {}
+            What::Answer {
+                response,
+                body,
+                accepts_gzip,
+            } => {
+                let offer = Offer::known(self.compressor.as_mut(), accepts_gzip);
+                let (index, outcome) = (
+                    io.token.index,
+                    answer_later(&response, body, offer, exchange, io),
+                );
+                self.tell_later(index, outcome, io);
+            }
         }
+    }
+
+    fn writable(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
+        match &mut state.protocol {
+            Protocol::Http(exchange) => self.produce(exchange, io),
+            Protocol::WebSocket(_) => io.produce_later(),
+        }
+    }
+
+    fn wants_peers(&self) -> bool {
+        self.journal.wants_peers()
+    }
+
+    fn peer(&mut self, _state: &mut Self::State, address: Option<Address>, io: &mut Io<'_>) {
+        self.journal.set_peer(io.token.index, address);
+    }
+
+    fn turned(&mut self) {
+        self.journal.turned();
     }
 
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
@@ -141,10 +201,13 @@ impl<H: Handler> Service for Web<H> {
         }
     }
 
-    fn closed(&mut self, state: Self::State) {
+    fn closed(&mut self, index: u32, state: Self::State) {
+        let mut sent = 0;
         if let Protocol::Http(exchange) = &state.protocol {
             exchange.cancel();
+            sent = exchange.sending_bytes();
         }
-        guarded(|| self.handler.closed(state.application));
+        self.journal.closed(index, sent);
+        guarded(index, "closed", || self.handler.closed(state.application));
     }
 }

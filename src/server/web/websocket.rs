@@ -18,8 +18,13 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
+        let index = io.token.index;
         let mut socket = Socket::new(websocket, io);
-        if guarded(|| self.handler.opened(&mut socket, application)).is_none() {
+        if guarded(index, "opened", || {
+            self.handler.opened(&mut socket, application);
+        })
+        .is_none()
+        {
             websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
         }
     }
@@ -89,9 +94,13 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) {
         self.messages += 1;
-        let before = io.out().len();
+        let (index, before) = (io.token.index, io.out().len());
         let mut socket = Socket::new(websocket, io);
-        if guarded(|| self.handler.message(message, &mut socket, application)).is_none() {
+        if guarded(index, "message", || {
+            self.handler.message(message, &mut socket, application);
+        })
+        .is_none()
+        {
             websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
         } else if !io.may_keep(before) {
             io.out().truncate(before);
