@@ -97,6 +97,7 @@
 //! | `mio` | the mio backend, and with it the server |
 //! | `server` | the loop and the server; comes with each backend and is of no use without one |
 //! | `cli` | the `longshore` program |
+//! | `gzip` | compressed replies |
 //! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
 //! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`] and [`buf::Input`].

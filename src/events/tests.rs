@@ -92,7 +92,7 @@ mod heard {
             "ERROR longshore message=worker failed worker=1 error=Cannot allocate memory (os error 12)",
             "INFO longshore message=listening address=http://127.0.0.1:80",
             "TRACE longshore message=connection accepted connection=7 listener=0",
-            r#"TRACE longshore message=connection closed connection=7 cause="reset""#,
+            "TRACE longshore message=connection closed connection=7 ended=true",
             r"DEBUG longshore message=request answered connection=7 status=200 bytes=2326 duration_us=3000 method=GET target=/x\n\x1b[2J",
             r#"DEBUG longshore message=request refused connection=7 status=431 reason="too many fields""#,
             "DEBUG longshore message=upgraded connection=7 target=/ws",

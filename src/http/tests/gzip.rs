@@ -46,7 +46,7 @@ fn large_and_small_contents_of_every_level() {
             gzip.encode(content, &mut out);
             gzip.finish(&mut out);
             assert!(decode(&out) == content, "level {level}");
-            assert!(out.len() < 20_000);
+            assert!(out.len() < 40_000, "level {level}: {}", out.len());
         }
     }
 }
