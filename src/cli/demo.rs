@@ -130,7 +130,7 @@ impl Handler for Demo {
             Route::Plaintext => reply.text("Hello, World!"),
             Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
             Route::Pipeline => reply.text("ok"),
-            Route::Echo => reply.ok("application/octet-stream", request.body()),
+            Route::Echo => echo(&request, reply),
             Route::WebSocket => reply.websocket(&request),
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
             Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {
@@ -150,6 +150,24 @@ impl Handler for Demo {
     #[inline]
     fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, _: &mut Connection) {
         socket.send(message.kind, message.bytes);
+    }
+}
+
+/// Returns the content. OPTIONS says in addition what else is possible (RFC 9110 §9.3.7), and a part to be put is refused:
+/// there is nothing that it could be a part of (RFC 9110 §14.5).
+#[inline]
+fn echo(request: &Request<'_>, reply: Reply<'_>) -> Replied {
+    const TYPE: &str = "application/octet-stream";
+    match request.method() {
+        Method::Options => reply
+            .status(Status::OK)
+            .field("Allow", ECHO)
+            .expect("a constant")
+            .content(TYPE, request.body()),
+        Method::Put if request.head().fields.find("content-range").is_some() => {
+            reply.error(Status::BAD_REQUEST, "Parts cannot be put here.")
+        }
+        _ => reply.ok(TYPE, request.body()),
     }
 }
 

@@ -10,7 +10,8 @@ pub(super) const TOKEN: u8 = 1;
 pub(super) const VALUE: u8 = 1 << 1;
 /// A byte of a request target that needs no second look: RFC 3986 §2 without `%` and `?`.
 pub(super) const TARGET: u8 = 1 << 2;
-/// A byte of a registered name without `%`: unreserved or sub-delims, RFC 3986 §3.2.2.
+/// A byte of a registered name without `%`: unreserved or sub-delims, RFC 3986 §3.2.2. The comma is left out: no name
+/// server knows such names, and it is what remains of two Host lines that somebody joined.
 pub(super) const REG_NAME: u8 = 1 << 3;
 /// `qdtext` of RFC 9110 §5.6.4: what stands in a quoted string without a backslash before it.
 pub(super) const QUOTED: u8 = 1 << 4;
@@ -105,7 +106,10 @@ const fn classes_of(byte: u8) -> u8 {
         }
     }
     if unreserved || sub_delim {
-        classes |= REG_NAME | TARGET;
+        classes |= TARGET;
+        if byte != b',' {
+            classes |= REG_NAME;
+        }
     }
     // Brackets are URI characters, and browsers send them unencoded in queries.
     if matches!(byte, b':' | b'@' | b'/' | b'[' | b']') {

@@ -332,9 +332,7 @@ fn is_closed(window: &[u8], place: Place) -> bool {
 #[cold]
 fn exhausted(window: &[u8], place: Place, limits: &HeadLimits) -> Error {
     match place.lines {
-        0 => line::request(window, limits.target_bytes_max)
-            .err()
-            .unwrap_or(Error::TargetTooLong),
+        0 => line::endless(window, limits.target_bytes_max),
         _ => Error::HeadTooLarge,
     }
 }

@@ -60,6 +60,8 @@ errors! {
     InvalidTargetForm => BAD_REQUEST, "The form of the request target does not fit the method.";
     /// A target whose authority or scheme is malformed (RFC 9112 §3.2.2 and §3.2.3, RFC 9110 §4.2).
     InvalidAuthority => BAD_REQUEST, "The authority of the request target is not a host with an optional port.";
+    /// A head's worth of bytes that is no request line yet, and whose target is not the reason (RFC 9112 §3).
+    EndlessRequestLine => BAD_REQUEST, "The request line does not end.";
     /// A target longer than the limit (RFC 9112 §3).
     TargetTooLong => URI_TOO_LONG, "The request target is too long.";
     /// A request line without a version (RFC 9112 §3).
@@ -88,8 +90,13 @@ errors! {
     RepeatedHost => BAD_REQUEST, "The Host field stands more than once.";
     /// A Host value that is no host with an optional port (RFC 9112 §3.2, RFC 9110 §7.2).
     InvalidHost => BAD_REQUEST, "The Host field is not a host with an optional port.";
-    /// A Content-Length that is not a number below 2^64 (RFC 9112 §6.3, RFC 9110 §8.6).
+    /// A Host without a host, while the target names none either: no http URI is without one (RFC 9112 §3.3,
+    /// RFC 9110 §4.2.1).
+    EmptyHost => BAD_REQUEST, "The Host field is empty, and the target names no host.";
+    /// A Content-Length that is not a number (RFC 9112 §6.3, RFC 9110 §8.6).
     InvalidContentLength => BAD_REQUEST, "The Content-Length is not a number.";
+    /// A Content-Length of 2^64 or more (RFC 9110 §8.6).
+    ContentLengthOverflow => BAD_REQUEST, "The Content-Length does not fit into 64 bits.";
     /// More than one Content-Length, even if they agree (RFC 9110 §8.6).
     RepeatedContentLength => BAD_REQUEST, "The Content-Length stands more than once.";
     /// A Transfer-Encoding that is empty, malformed, or chunks twice or with parameters (RFC 9112 §6.1, §7).

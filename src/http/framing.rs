@@ -128,11 +128,11 @@ impl Notes {
     fn content_length(&mut self, value: &[u8]) {
         let fault = match number(value) {
             _ if self.length.is_some() => Error::RepeatedContentLength,
-            Some(length) => {
+            Ok(length) => {
                 self.length = Some(length);
                 return;
             }
-            None => Error::InvalidContentLength,
+            Err(fault) => fault,
         };
         self.length_fault.get_or_insert(fault);
     }
@@ -234,12 +234,15 @@ impl Notes {
 }
 
 /// `1*DIGIT` below 2^64 (RFC 9110 §8.6): no sign, no list, no space.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
+///
+/// A longer number is well-formed, and still 400 instead of 413: nobody has that much to send, and what is behind it is
+/// mostly a parser that is to lose its upper digits.
+fn number(digits: &[u8]) -> Result<u64, Error> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Error::InvalidContentLength);
     }
-    digits.iter().try_fold(0_u64, |number, &digit| {
-        let value = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        number.checked_mul(10)?.checked_add(value)
-    })
+    let number = digits.iter().try_fold(0_u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    });
+    number.ok_or(Error::ContentLengthOverflow)
 }

@@ -40,7 +40,7 @@ pub struct Head<'b> {
     /// Whether the peer asks for another protocol: Connection lists `upgrade` and Upgrade names one (RFC 9110 §7.8).
     pub upgrade: bool,
     /// The host and port that the request is for: the authority of the target if it has one, else the value of Host.
-    /// Empty if the peer sent an empty Host, or none in HTTP/1.0 (RFC 9112 §3.3).
+    /// Empty only in HTTP/1.0, where Host may be absent or empty (RFC 9112 §3.3).
     pub host: &'b [u8],
     /// The field lines.
     pub fields: Fields<'b>,
@@ -195,6 +195,10 @@ impl Reading {
         if !valid_host(host) {
             return Err(Error::InvalidHost);
         }
+        let host = target.authority().unwrap_or(host);
+        if host.is_empty() && version == Version::Http11 {
+            return Err(Error::EmptyHost);
+        }
         let has_body = !matches!(framing, Framing::None | Framing::Length(0));
         if has_body && method == Method::Trace {
             return Err(Error::ContentInTrace);
@@ -207,7 +211,7 @@ impl Reading {
             keep_alive,
             expect_continue: notes.expects_continue(version)? && has_body,
             upgrade: notes.upgrades(version),
-            host: target.authority().unwrap_or(host),
+            host,
             fields: Fields::over(&raw[request.next as usize..raw.len() - 2]),
             raw,
         })
@@ -223,7 +227,8 @@ fn blank_line(bytes: &[u8], start: usize) -> Result<Option<usize>, Error> {
     }
 }
 
-/// RFC 9112 §3.2: an empty Host is what a client sends whose target has no authority. A port alone is no host.
+/// RFC 9112 §3.2: an empty Host is well-formed, as a client sends it whose target has no authority. A port alone is no
+/// host.
 fn valid_host(host: &[u8]) -> bool {
     match Authority::parse(host) {
         Some(Authority { host: [], port }) => port == Port::Absent,

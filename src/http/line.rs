@@ -57,12 +57,14 @@ pub(super) fn request(bytes: &[u8], target_bytes_max: u32) -> Result<Option<Requ
     if target.len() > target_bytes_max as usize {
         return Err(Error::TargetTooLong);
     }
-    let method = Method::of(&bytes[..method_len]);
-    let shape = Shape::of(method, target, (run.path_end - target_start) as u32)?;
     let version_start = run.end + 1;
+    // Before the form of the target: what another major version asks for is not ours to judge, and `PRI * HTTP/2.0` is
+    // to hear that its version is the reason (RFC 9110 §15.6.6).
     let Some((version, version_len)) = version(&bytes[version_start..])? else {
         return Ok(None);
     };
+    let method = Method::of(&bytes[..method_len]);
+    let shape = Shape::of(method, target, (run.path_end - target_start) as u32)?;
     Ok(Some(RequestLine {
         method_len: method_len as u32,
         target_end: run.end as u32,
@@ -70,6 +72,19 @@ pub(super) fn request(bytes: &[u8], target_bytes_max: u32) -> Result<Option<Requ
         version,
         next: (version_start + version_len) as u32,
     }))
+}
+
+/// What is wrong with a request line that fills the limit of a head, `window`, and does not end.
+#[cold]
+pub(super) fn endless(window: &[u8], target_bytes_max: u32) -> Error {
+    match request(window, target_bytes_max) {
+        // Not a method that nobody knows (501): bytes that never become a request line.
+        Err(Error::MethodTooLong) if !window.contains(&b' ') => Error::EndlessRequestLine,
+        Err(error) => error,
+        // Behind the second space stands the version, however long it gets.
+        Ok(_) if memchr::memchr_iter(b' ', window).nth(1).is_some() => Error::EndlessRequestLine,
+        Ok(_) => Error::TargetTooLong,
+    }
 }
 
 /// The version at the start of `rest`, and its length with the CRLF (RFC 9112 §2.3).

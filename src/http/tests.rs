@@ -2,6 +2,7 @@
 //! byte, and through [`Decoder::missing`]; all three must tell the same story.
 
 mod accept_encoding;
+mod bodies;
 mod chunked;
 mod connection;
 mod fields;

@@ -7,4 +7,5 @@ mod ends;
 mod identical;
 mod memory;
 mod recorded;
+mod rfc;
 mod simulated;

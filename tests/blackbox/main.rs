@@ -7,6 +7,7 @@
 //!   slow         peers that take their time                 identical    the same bytes on every backend
 //!   exhaustion   no descriptors left                        stop         signals
 //!   listen       addresses                                  cli          mistakes, doctor, output
+//!   rfc          RFC 9110 and 9112, case by case            access_log   the access log
 //! ```
 //!
 //! The tests know the documented behaviour and nothing of the inside. They assert outcomes; a time appears only as a
@@ -25,6 +26,7 @@ mod listen;
 mod memory;
 mod peer;
 mod refusals;
+mod rfc;
 mod server;
 mod slow;
 mod stop;

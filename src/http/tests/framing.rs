@@ -27,8 +27,8 @@ fn content_length() {
         9110 §8.6 list of others | 5, 6 | InvalidContentLength
         9110 §8.6 empty member | 5, | InvalidContentLength
         9110 §8.6 semicolon | 5; | InvalidContentLength
-        §6.3 2^64 | 18446744073709551616 | InvalidContentLength
-        §6.3 far beyond 2^64 | 99999999999999999999999999 | InvalidContentLength
+        9110 §8.6 2^64 | 18446744073709551616 | ContentLengthOverflow
+        9110 §8.6 far beyond 2^64 | 99999999999999999999999999 | ContentLengthOverflow
         9110 §15.5.14 beyond the limit | 1073741825 | BodyTooLarge
         9110 §15.5.14 2^64 - 1 | 18446744073709551615 | BodyTooLarge
     "#;

@@ -15,6 +15,9 @@ fn one_host_in_1_1_at_most_one_in_1_0() {
         §3.2 twice the same | RepeatedHost | GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n
         §3.2 twice, other case | RepeatedHost | GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhOST: a\r\n\r\n
         §3.2 empty and not | RepeatedHost | GET / HTTP/1.1\r\nHost:\r\nHost: a\r\n\r\n
+        §3.3 empty | EmptyHost | GET / HTTP/1.1\r\nHost:\r\n\r\n
+        §3.3 empty, with space | EmptyHost | GET / HTTP/1.1\r\nHost: \t\r\n\r\n
+        §3.3 empty with the asterisk form | EmptyHost | OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n
         §3.2 twice in 1.0 | RepeatedHost | GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n
         §3.2 invalid with an absolute form | InvalidHost | GET http://a/ HTTP/1.1\r\nHost: b c\r\n\r\n
         §3.2 invalid in 1.0 | InvalidHost | GET / HTTP/1.0\r\nHost: b c\r\n\r\n
@@ -22,6 +25,15 @@ fn one_host_in_1_1_at_most_one_in_1_0() {
     );
     with_head(b"GET / HTTP/1.0\r\n\r\n", |head| {
         assert_eq!(head.host, b"", "none in 1.0");
+    });
+    with_head(b"GET / HTTP/1.0\r\nHost:\r\n\r\n", |head| {
+        assert_eq!(head.host, b"", "an empty one in 1.0");
+    });
+    with_head(b"GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", |head| {
+        assert_eq!(
+            head.host, b"a",
+            "§3.2.2 an empty one beside an absolute form"
+        );
     });
     with_head(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n", |head| {
         assert_eq!(head.host, b"a", "one in 1.0");
@@ -34,7 +46,6 @@ fn one_host_in_1_1_at_most_one_in_1_0() {
 #[test]
 fn hosts_and_ports() {
     let rows = [
-        ("", true),
         ("a", true),
         ("a.example.org", true),
         ("A-b_c~d", true),
@@ -67,7 +78,7 @@ fn hosts_and_ports() {
         ("a:80:80", false),
         ("a::80", false),
         ("a b", false),
-        ("a,b", true), // a comma is a sub-delim, so this is one name (RFC 3986 §2.2)
+        ("a,b", false), // a sub-delim (RFC 3986 §2.2), but what remains where somebody joins two Host lines
         ("a, b", false),
         ("a/b", false),
         ("a?b", false),

@@ -53,7 +53,25 @@ fn head_bytes() {
         Some(Error::TargetTooLong)
     );
     assert_eq!(
-        told("§3 an endless method", &"A".repeat(300), limits).error,
+        told("an endless token", &"A".repeat(300), limits).error,
+        Some(Error::EndlessRequestLine)
+    );
+    assert_eq!(
+        told(
+            "§3 a long method",
+            &format!("{} /", "A".repeat(300)),
+            HeadLimits::default()
+        )
+        .error,
+        None
+    );
+    assert_eq!(
+        told(
+            "§3 a long method",
+            &format!("{} /\r\n", "A".repeat(300)),
+            HeadLimits::default()
+        )
+        .error,
         Some(Error::MethodTooLong)
     );
     assert_eq!(
@@ -72,7 +90,7 @@ fn head_bytes() {
             limits
         )
         .error,
-        Some(Error::TargetTooLong)
+        Some(Error::EndlessRequestLine)
     );
     let default = HeadLimits::default();
     assert_eq!(told("default", &head_of(16 * 1024), default).error, None);

@@ -84,7 +84,7 @@ fn methods_are_tokens() {
         9110 §9.1 braces | InvalidMethod | {GET} / HTTP/1.1\r\nHost: a\r\n\r\n
         a TLS client is refused at its first byte | InvalidMethod | \x16\x03\x01\x02\0
         §3 33 bytes | MethodTooLong | AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA / HTTP/1.1\r\nHost: a\r\n\r\n
-        9113 §3.4 the HTTP/2 preface | InvalidTargetForm | PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n
+        9113 §3.4 the HTTP/2 preface | UnsupportedVersion | PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n
         "#,
     );
     accept(
