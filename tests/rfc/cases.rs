@@ -244,6 +244,10 @@ impl Draft {
         if !case.rule.contains('§') || case.title.is_empty() || case.expect.is_empty() {
             return Err(format!("{id} needs a requirement and `expect`"));
         }
+        let exact = |set: &Statuses| matches!(set.0[..], [(low, high)] if low == high);
+        if case.here.fate == Fate::Either || !case.here.replies.iter().all(exact) {
+            return Err(format!("{id}: `here` leaves something open"));
+        }
         if !case.expect.iter().any(|outcome| outcome.covers(&case.here)) {
             return Err(format!(
                 "{id}: `here` is none of the outcomes that are expected"

@@ -141,14 +141,16 @@ fn chunks(bytes: &[u8]) -> Result<Option<Framed>, String> {
 /// What differs.
 pub(crate) fn judge(case: &Case, received: &[u8], ended: bool) -> Result<(), String> {
     let (mut replies, rest) = replies(case, received, ended)?;
-    let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+    let statuses =
+        |replies: &[Reply]| -> Vec<u16> { replies.iter().map(|reply| reply.status).collect() };
     let fate = case.here.fate;
     if fate == Fate::Open {
+        let all = statuses(&replies);
         match replies.pop() {
             Some(last) if ended && last.status == 200 => {}
             _ => {
                 return Err(format!(
-                    "statuses {statuses:?}, but the last request is not answered with 200"
+                    "statuses {all:?}, and the last request gets no 200"
                 ));
             }
         }
@@ -157,7 +159,7 @@ pub(crate) fn judge(case: &Case, received: &[u8], ended: bool) -> Result<(), Str
     if case.here.replies.len() != replies.len()
         || !pairs.all(|(set, reply)| set.contains(reply.status))
     {
-        return Err(format!("statuses {statuses:?}"));
+        return Err(format!("statuses {:?}", statuses(&replies)));
     }
     if !rest.is_empty() && fate != Fate::Upgraded {
         return Err(format!("{} bytes that are no reply", rest.len()));
@@ -175,6 +177,21 @@ pub(crate) fn judge(case: &Case, received: &[u8], ended: bool) -> Result<(), Str
             return Err("a smuggled request was answered".to_owned());
         }
     }
+    checked(case, &replies)?;
+    // RFC 9112 §9.6: who closes says so. A peer that has closed its side was not told before it did.
+    let half_closes = case.steps.contains(&Step::HalfClose);
+    match replies.last() {
+        Some(last)
+            if fate == Fate::Closed && !half_closes && !last.lists("Connection", "close") =>
+        {
+            Err("closes without `Connection: close`".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The checks of the case, and those of all cases.
+fn checked(case: &Case, replies: &[Reply]) -> Result<(), String> {
     for (index, reply) in replies.iter().enumerate() {
         let on = |error: String| format!("reply {} ({}): {error}", index + 1, reply.status);
         always(reply).map_err(on)?;
@@ -188,16 +205,7 @@ pub(crate) fn judge(case: &Case, received: &[u8], ended: bool) -> Result<(), Str
             }
         }
     }
-    // RFC 9112 §9.6: who closes says so. A peer that has closed its side was not told before it did.
-    let half_closes = case.steps.contains(&Step::HalfClose);
-    match replies.last() {
-        Some(last)
-            if fate == Fate::Closed && !half_closes && !last.lists("Connection", "close") =>
-        {
-            Err("closes without `Connection: close`".to_owned())
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// What holds for every reply.

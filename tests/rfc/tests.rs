@@ -1,6 +1,7 @@
-//! The reader of cases: what it takes, and what it says about mistakes. And all cases are named once.
+//! The reader of cases, and the judge: what they take, and what they say about mistakes. And all cases are named once.
 
 use super::cases::{self, Case, Fate, Step, parse};
+use super::judge::judge;
 
 const GOOD: &str = "
 # A comment.
@@ -57,13 +58,23 @@ fn a_mistake_is_told_with_its_line() {
         ),
         ("here 404 closed", "here 200 open", "none of the outcomes"),
         ("here 404 closed", "", "has no `here`"),
+        (
+            "here 404 closed",
+            "here 4xx closed",
+            "leaves something open",
+        ),
+        (
+            "here 404 closed",
+            "here 404 either",
+            "leaves something open",
+        ),
         ("never x", "newer x", "line 18: `newer` begins no line"),
         (
             "wait 100",
             "wait hundred",
             "line 10: `hundred` is no number",
         ),
-        ("400|404 either", "400|404", "line 14: `404` is no fate"),
+        ("400|404 either", "400 404", "line 14: `404` is no fate"),
         (
             "400|404 either",
             "404",
@@ -106,4 +117,107 @@ fn every_case_has_a_name_of_its_own_and_a_sentence() {
             case.rule
         );
     }
+}
+
+#[test]
+fn the_judge_sees_what_is_wrong() {
+    const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let reply = |status: &str, fields: &str, body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\n{DATE}{fields}Content-Length: {length}\r\n\r\n{body}")
+    };
+    let case = |lines: &str| {
+        let text = format!(
+            "case 9112-1-x\nMUST 9112 §1 A title.\nexpect 2xx either\nexpect 4xx either\n{lines}"
+        );
+        one(&text)
+    };
+    let last = reply("200 OK", "Connection: close\r\n", "Hello, World!");
+    let good = reply("200 OK", "", "hello") + &last;
+    let open = case("check 2xx body = hello\nnever smuggled\nhere 200 open");
+    let says = |case: &Case, received: &str, ended: bool, error: &str| {
+        let told = judge(case, received.as_bytes(), ended).expect_err(error);
+        assert!(told.contains(error), "{told} instead of {error}");
+    };
+    assert_eq!(judge(&open, good.as_bytes(), true), Ok(()));
+    says(&open, &good, false, "the last request gets no 200");
+    says(&open, &last, true, "statuses []");
+    says(
+        &open,
+        &(reply("200 OK", "", "hello") + &good),
+        true,
+        "statuses [200, 200]",
+    );
+    says(
+        &open,
+        &good.replace("hello", "hallo"),
+        true,
+        "does not hold",
+    );
+    says(&open, &good.replacen(DATE, "", 1), true, "no Date");
+    says(&open, &good.replacen("1994", "94", 1), true, "no Date");
+    says(
+        &open,
+        &good.replacen("Date:", "Date :", 1),
+        true,
+        "no field line",
+    );
+    says(
+        &open,
+        &good.replacen("HTTP/1.1", "HTTP/1.0", 1),
+        true,
+        "no status line",
+    );
+    says(
+        &open,
+        &good.replacen("Date:", "X: smuggled\r\nDate:", 1),
+        true,
+        "smuggled",
+    );
+    says(
+        &open,
+        &good.replacen("Date:", "Transfer-Encoding: x\r\nDate:", 1),
+        true,
+        "two lengths",
+    );
+    says(
+        &open,
+        &good.replacen("Date:", "Upgrade: x\r\nDate:", 1),
+        true,
+        "connection option",
+    );
+
+    let closed = case("here 405 closed");
+    let good = reply("405 No", "Allow: GET\r\nConnection: close\r\n", "no");
+    assert_eq!(judge(&closed, good.as_bytes(), true), Ok(()));
+    says(&closed, &good, false, "still open");
+    says(
+        &closed,
+        &(good.clone() + "x"),
+        true,
+        "1 bytes that are no reply",
+    );
+    says(&closed, &good.replace("Allow", "Allows"), true, "no Allow");
+    says(
+        &closed,
+        &good.replace("close", "x"),
+        true,
+        "without `Connection: close`",
+    );
+
+    let to_head = case("heads 1\nhere 200 closed");
+    let head = format!("HTTP/1.1 200 OK\r\n{DATE}Connection: close\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(judge(&to_head, head.as_bytes(), true), Ok(()));
+    says(
+        &to_head,
+        &(head + "hello"),
+        true,
+        "5 bytes that are no reply",
+    );
+
+    let chunked = case("check 200 body = abc\nhere 200 closed");
+    let chunks = format!(
+        "HTTP/1.1 200 OK\r\n{DATE}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
+    );
+    assert_eq!(judge(&chunked, chunks.as_bytes(), true), Ok(()));
 }
