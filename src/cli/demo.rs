@@ -1,6 +1,6 @@
 //! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
 
-use longshore::http::{Head, Method, Status};
+use longshore::http::{self, Head, Method, Precondition, Status, Validators};
 use longshore::{Body, Files, Handler, Incoming, Message, Replied, Reply, Request, Socket};
 
 const INDEX: &str = include_str!("index.html");
@@ -66,6 +66,17 @@ impl Route {
         })
     }
 
+    /// RFC 9110 §4.2.3: a letter is the same letter percent-encoded. Paths that need no decoding pay nothing for it.
+    fn of_any(path: &[u8]) -> Option<Self> {
+        Self::of(path).or_else(|| {
+            let mut decoded = [b'/'; 64];
+            let is_encoded = path.contains(&b'%');
+            let rest = is_encoded.then(|| http::decode_path(path, &mut decoded[1..]).ok())??;
+            let end = 1 + rest.as_bytes().len();
+            Self::of(&decoded[..end])
+        })
+    }
+
     fn allow(self) -> &'static str {
         match self {
             Self::Index | Self::Plaintext | Self::Json | Self::Pipeline | Self::WebSocket => READ,
@@ -91,7 +102,7 @@ impl Handler for Demo {
 
     fn head(&mut self, head: &Head<'_>, connection: &mut Connection) -> Body {
         connection.uploaded = 0;
-        match Route::of(head.target.path()) {
+        match Route::of_any(head.target.path()) {
             Some(route) if !route.allows(head.method) => Body::Ignore,
             Some(Route::Upload) if head.method == Method::Post => Body::Stream,
             Some(_) => Body::Collect,
@@ -114,7 +125,7 @@ impl Handler for Demo {
         if matches!(method, Method::Unknown(_)) {
             return reply.error(Status::NOT_IMPLEMENTED, "This method is not known here.");
         }
-        let Some(route) = Route::of(request.path()) else {
+        let Some(route) = Route::of_any(request.path()) else {
             return match self.file(request.path()) {
                 Some((files, path)) => files.reply(&request, path, reply),
                 None => elsewhere(&request, reply),
@@ -125,6 +136,11 @@ impl Handler for Demo {
         }
         if method == Method::Options && route != Route::Echo {
             return options(reply, route.allow());
+        }
+        if request.head().has_tag_precondition
+            && let Some(status) = failed_precondition(request.head())
+        {
+            return reply.status(status).empty();
         }
         match route {
             Route::Plaintext => reply.text("Hello, World!"),
@@ -168,6 +184,23 @@ fn echo(request: &Request<'_>, reply: Reply<'_>) -> Replied {
             reply.error(Status::BAD_REQUEST, "Parts cannot be put here.")
         }
         _ => reply.ok(TYPE, request.body()),
+    }
+}
+
+/// What is answered to a request for one of our pages if its preconditions say so. The pages have no validators, but
+/// they exist, which is all that `*` asks for (RFC 9110 §13.1).
+fn failed_precondition(head: &Head<'_>) -> Option<Status> {
+    if !matches!(head.method, Method::Get | Method::Head) {
+        return None;
+    }
+    let without_validators = Validators {
+        etag: None,
+        last_modified: None,
+    };
+    match http::evaluate(&head.fields, head.method, Some(&without_validators), 0) {
+        Precondition::Proceed => None,
+        Precondition::NotModified => Some(Status::NOT_MODIFIED),
+        Precondition::Failed => Some(Status::PRECONDITION_FAILED),
     }
 }
 

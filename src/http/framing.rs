@@ -27,6 +27,7 @@ const CONNECTION_UPGRADE: u8 = 1 << 2;
 const UPGRADE: u8 = 1 << 3;
 const EXPECT_CONTINUE: u8 = 1 << 4;
 const EXPECT_OTHER: u8 = 1 << 5;
+const PRECONDITION: u8 = 1 << 6;
 
 /// What is known of the transfer codings, over all lines of that field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ impl Notes {
             }
             (6, b'e') if class::spells(name, b"expect") => self.expect(value),
             (7, b'u') if class::spells(name, b"upgrade") => self.upgrade(value),
+            (8, b'i') if class::spells(name, b"if-match") => self.flags |= PRECONDITION,
+            (13, b'i') if class::spells(name, b"if-none-match") => self.flags |= PRECONDITION,
             (10, b'c') if class::spells(name, b"connection") => self.connection(value),
             (14, b'c') if class::spells(name, b"content-length") => {
                 self.content_length(value);
@@ -212,6 +215,12 @@ impl Notes {
             Version::Http11 if self.flags & EXPECT_OTHER != 0 => Err(Error::UnknownExpectation),
             Version::Http11 => Ok(self.flags & EXPECT_CONTINUE != 0),
         }
+    }
+
+    /// Whether there is If-Match or If-None-Match.
+    #[inline]
+    pub(super) const fn has_tag_precondition(&self) -> bool {
+        self.flags & PRECONDITION != 0
     }
 
     /// Whether the peer asks for another protocol (RFC 9110 §7.8). HTTP/1.0 has no Upgrade.

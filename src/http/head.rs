@@ -39,6 +39,9 @@ pub struct Head<'b> {
     pub expect_continue: bool,
     /// Whether the peer asks for another protocol: Connection lists `upgrade` and Upgrade names one (RFC 9110 §7.8).
     pub upgrade: bool,
+    /// Whether there is If-Match or If-None-Match, which concern a resource even if it has no validators
+    /// (RFC 9110 §13.1.1, §13.1.2): ask [`evaluate`](super::evaluate) then.
+    pub has_tag_precondition: bool,
     /// The host and port that the request is for: the authority of the target if it has one, else the value of Host.
     /// Empty only in HTTP/1.0, where Host may be absent or empty (RFC 9112 §3.3).
     pub host: &'b [u8],
@@ -211,6 +214,7 @@ impl Reading {
             keep_alive,
             expect_continue: notes.expects_continue(version)? && has_body,
             upgrade: notes.upgrades(version),
+            has_tag_precondition: notes.has_tag_precondition(),
             host,
             fields: Fields::over(&raw[request.next as usize..raw.len() - 2]),
             raw,

@@ -60,9 +60,9 @@ pub(super) enum Then {
     /// The reply, later; the flag tells that the connection has gone.
     Defer(Arc<AtomicBool>),
     /// A body that is produced while the peer reads it.
-    Produce(Outgoing),
+    Produce(Box<Outgoing>),
     /// Content that lies in files, and what stands between.
-    Send(Vec<Portion>),
+    Send(Box<[Portion]>),
 }
 
 /// One portion of a body, in the order of sending.
@@ -203,7 +203,7 @@ pub(super) fn begin(
     let framing = head.finish();
     let then = match framing.body {
         ReplyBody::None => Then::Nothing,
-        body => Then::Produce(Outgoing::new(source, body, held_bytes)),
+        body => Then::Produce(Box::new(Outgoing::new(source, body, held_bytes))),
     };
     Answer {
         status,

@@ -88,7 +88,7 @@ impl Reply<'_> {
         head.content_length(length);
         let framing = head.finish();
         let (bytes, then) = match framing.body {
-            ReplyBody::Length(bytes) => (bytes, Then::Send(body)),
+            ReplyBody::Length(bytes) => (bytes, Then::Send(body.into_boxed_slice())),
             // HEAD, or nothing to send.
             _ => (0, Then::Nothing),
         };

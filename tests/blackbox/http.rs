@@ -111,12 +111,14 @@ fn targets_are_matched_exactly() {
         );
         assert_eq!(peer.fetch("/pipeline").text(), "ok");
         assert!(peer.fetch("/").text().contains("<html"));
+        // RFC 9110 §4.2.3: a letter is the same letter percent-encoded; a slash is not.
+        assert_eq!(peer.fetch("/%70laintex%74").text(), "Hello, World!");
         for path in [
+            "/%2fplaintext",
             "/plaintext/",
             "//plaintext",
             "/Plaintext",
             "/plaintex",
-            "/%70laintext",
         ] {
             assert_eq!(peer.fetch(path).status, 404, "{path}");
         }

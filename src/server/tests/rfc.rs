@@ -26,8 +26,8 @@ use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
-use crate::server::web::Web;
-use crate::server::{Body, Handler, Message, Replied, Reply, Request, Socket};
+use crate::server::web::{Journal, Web};
+use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Socket};
 use crate::sys::{Address, Family};
 
 /// Requests up to this size are cut at every byte, longer ones here and there.
@@ -67,7 +67,7 @@ impl Handler for Routes {
         }
     }
 
-    fn body(&mut self, piece: &mut [u8], uploaded: &mut usize) {
+    fn body(&mut self, piece: &mut [u8], _: &mut Incoming<'_>, uploaded: &mut usize) {
         *uploaded += piece.len();
     }
 
@@ -151,7 +151,7 @@ impl Stage {
         let limits = Limits::default();
         let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
         let mut reactor = Reactor::new(driver, Arc::new(limits), budget, |post| {
-            Web::new(Routes, post)
+            Web::new(Routes, post, Journal::default(), None)
         });
         reactor.listen(listener).expect("listens");
         Self {

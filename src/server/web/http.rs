@@ -288,7 +288,7 @@ fn answered(answer: Answer, before: usize, exchange: &mut Exchange, io: &mut Io<
         Then::Nothing => exchange.replied(answer.keep_alive, io),
         Then::WebSocket => return true,
         Then::Defer(cancelled) => exchange.wait_for_reply(answer.keep_alive, cancelled, io),
-        Then::Produce(body) => exchange.send_body(body, answer.keep_alive, io),
+        Then::Produce(body) => exchange.send_body(*body, answer.keep_alive, io),
         Then::Send(portions) => {
             for portion in portions {
                 match portion {
