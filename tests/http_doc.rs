@@ -41,11 +41,13 @@ fn cases() -> BTreeSet<String> {
     names
 }
 
-/// The file of `http::tests::framing::content_length` is `src/http/tests/framing.rs`; `blackbox` and `embed` stand below
+/// The file of `http::tests::framing::content_length` is `src/http/tests/framing.rs`; `blackbox` and its like stand below
 /// `tests`.
 fn file_of(modules: &str) -> PathBuf {
     let path = modules.replace("::", "/");
-    let folder = if path.starts_with("blackbox/") || path == "embed" {
+    let of_tests = ["blackbox", "streaming", "compression", "embed"];
+    let first = path.split('/').next().unwrap_or_default();
+    let folder = if of_tests.contains(&first) {
         "tests"
     } else {
         "src"
