@@ -1,6 +1,6 @@
 //! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
 
-use longshore::http::{self, Head, Method, Precondition, Status, Validators};
+use longshore::http::{self, Head, Method, Status};
 use longshore::{Body, Files, Handler, Incoming, Message, Replied, Reply, Request, Socket};
 
 const INDEX: &str = include_str!("index.html");
@@ -137,8 +137,8 @@ impl Handler for Demo {
         if method == Method::Options && route != Route::Echo {
             return options(reply, route.allow());
         }
-        if request.head().has_tag_precondition
-            && let Some(status) = failed_precondition(request.head())
+        if route != Route::WebSocket
+            && let Some(status) = request.failed_precondition()
         {
             return reply.status(status).empty();
         }
@@ -184,23 +184,6 @@ fn echo(request: &Request<'_>, reply: Reply<'_>) -> Replied {
             reply.error(Status::BAD_REQUEST, "Parts cannot be put here.")
         }
         _ => reply.ok(TYPE, request.body()),
-    }
-}
-
-/// What is answered to a request for one of our pages if its preconditions say so. The pages have no validators, but
-/// they exist, which is all that `*` asks for (RFC 9110 §13.1).
-fn failed_precondition(head: &Head<'_>) -> Option<Status> {
-    if !matches!(head.method, Method::Get | Method::Head) {
-        return None;
-    }
-    let without_validators = Validators {
-        etag: None,
-        last_modified: None,
-    };
-    match http::evaluate(&head.fields, head.method, Some(&without_validators), 0) {
-        Precondition::Proceed => None,
-        Precondition::NotModified => Some(Status::NOT_MODIFIED),
-        Precondition::Failed => Some(Status::PRECONDITION_FAILED),
     }
 }
 

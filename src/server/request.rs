@@ -1,6 +1,6 @@
 //! A request, as the handler sees it.
 
-use crate::http::{Fields, Head, Method};
+use crate::http::{Fields, Head, Method, Precondition, Status, Validators, evaluate};
 use crate::sys::Address;
 
 /// A complete request, borrowed for one call.
@@ -57,6 +57,36 @@ impl<'b> Request<'b> {
     /// All fields, in order.
     pub fn fields(&self) -> Fields<'b> {
         self.head.fields.clone()
+    }
+
+    /// The status to answer with, and nothing else, because a precondition fails: for a page that is computed, so that it
+    /// has no validators, and exists, which is all that `*` asks for (RFC 9110 §13.1). `None` to go on, and always for
+    /// methods other than GET and HEAD. Files have validators: [`Files`](super::Files) looks at them.
+    #[inline]
+    pub fn failed_precondition(&self) -> Option<Status> {
+        if self.head.has_tag_precondition {
+            self.judge_preconditions()
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn judge_preconditions(&self) -> Option<Status> {
+        let method = self.head.method;
+        if !matches!(method, Method::Get | Method::Head) {
+            return None;
+        }
+        let none = Validators {
+            etag: None,
+            last_modified: None,
+        };
+        // The time concerns dates alone, which need a validator.
+        match evaluate(&self.head.fields, method, Some(&none), 0) {
+            Precondition::Proceed => None,
+            Precondition::NotModified => Some(Status::NOT_MODIFIED),
+            Precondition::Failed => Some(Status::PRECONDITION_FAILED),
+        }
     }
 
     /// The head with everything in it.

@@ -92,11 +92,12 @@ impl Handler for Routes {
             (_, Some(list)) if !allows(list, method) => {
                 with_allow(reply, Status::METHOD_NOT_ALLOWED, list)
             }
-            _ => match path {
-                b"/echo" => reply.ok("application/octet-stream", request.body()),
-                b"/upload" => reply.text(&std::mem::take(uploaded).to_string()),
-                b"/baseline11" => reply.text(&sum(&request).to_string()),
-                b"/ws" => reply.websocket(&request),
+            _ => match (path, request.failed_precondition()) {
+                (b"/ws", _) => reply.websocket(&request),
+                (_, Some(status)) => reply.status(status).empty(),
+                (b"/echo", _) => reply.ok("application/octet-stream", request.body()),
+                (b"/upload", _) => reply.text(&std::mem::take(uploaded).to_string()),
+                (b"/baseline11", _) => reply.text(&sum(&request).to_string()),
                 _ => reply.text("Hello, World!"),
             },
         }
