@@ -9,3 +9,4 @@ mod memory;
 mod recorded;
 mod rfc;
 mod simulated;
+mod streams;

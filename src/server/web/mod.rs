@@ -156,7 +156,14 @@ impl<H: Handler> Service for Web<H> {
             return;
         };
         match mail.what {
-            What::Wake => exchange.wake(mail.number, io),
+            What::Wake => {
+                let held = io.wants_no_input();
+                exchange.wake(mail.number, io);
+                if held && !io.wants_no_input() {
+                    // The piece that paused may have been the last: then nothing more comes that would tell of the end.
+                    self.received(state, &mut Input::new(&mut []), io);
+                }
+            }
             _ if !exchange.waits_for(mail.number) => {}
             What::Answer {
                 response,
