@@ -8,7 +8,7 @@ use super::root::Opened;
 use super::{Files, Piece, Plan, PlanBody, listing};
 use crate::http::{
     ByteRanges, ContentRange, DateCache, Head, Method, Multipart, PATH_BYTES_MAX, Precondition,
-    RangeRequest, Status, decode_path, evaluate, if_range,
+    RangeRequest, Status, Validators, decode_path, evaluate, if_range,
 };
 use crate::sys::{FileKind, Probe};
 use std::borrow::Cow;
@@ -106,6 +106,10 @@ impl<P: Probe> Offer<'_, P> {
         if opened.stat.kind != FileKind::Directory {
             return Err(Fault::Missing);
         }
+        // RFC 9110 §13.1.1: a page without validators has none that match, but it exists.
+        if let Some(plan) = self.conditions(&Validators::default(), None) {
+            return Ok(plan);
+        }
         let page = listing::page(self.probe, &opened.file, name, self.files.hidden)
             .map_err(|error| Fault::of(&error))?;
         let mut plan = Plan::new(Status::OK);
@@ -128,20 +132,11 @@ impl<P: Probe> Offer<'_, P> {
             (name, opened),
             self.now,
         );
-        let (validators, method) = (chosen.validators(), self.head.method);
-        match evaluate(fields, method, Some(&validators), self.now) {
-            Precondition::Proceed => {}
-            Precondition::NotModified => {
-                // RFC 9110 §15.4.5: what helps a cache, and no description of content that the peer has.
-                let mut plan = Plan::new(Status::NOT_MODIFIED);
-                self.put_caching(&mut plan, &chosen);
-                return plan;
-            }
-            Precondition::Failed => {
-                let sentence = "The file is not in the state that the request requires.";
-                return Plan::sentence(Status::PRECONDITION_FAILED, sentence);
-            }
+        let validators = chosen.validators();
+        if let Some(plan) = self.conditions(&validators, Some(&chosen)) {
+            return plan;
         }
+        let method = self.head.method;
         let ranges = if if_range(fields, &validators, self.now) {
             RangeRequest::of(fields, method, chosen.bytes)
         } else {
@@ -162,10 +157,36 @@ impl<P: Probe> Offer<'_, P> {
         }
     }
 
+    /// The reply to a request whose preconditions ask for another state than that of `validators`. `chosen` is what
+    /// would be sent, if that is a file.
+    fn conditions(
+        &self,
+        validators: &Validators<'_>,
+        chosen: Option<&Representation>,
+    ) -> Option<Plan> {
+        let head = self.head;
+        match evaluate(&head.fields, head.method, Some(validators), self.now) {
+            Precondition::Proceed => None,
+            Precondition::NotModified => {
+                // RFC 9110 §15.4.5: what helps a cache, and no description of content that the peer has.
+                let mut plan = Plan::new(Status::NOT_MODIFIED);
+                if let Some(chosen) = chosen {
+                    self.put_caching(&mut plan, chosen);
+                }
+                Some(plan)
+            }
+            Precondition::Failed => {
+                let sentence = "The file is not in the state that the request requires.";
+                Some(Plan::sentence(Status::PRECONDITION_FAILED, sentence))
+            }
+        }
+    }
+
     fn whole(&self, chosen: Representation) -> Plan {
         let mut plan = Plan::new(Status::OK);
         plan.put("Content-Type", chosen.content_type);
-        self.put_description(&mut plan, &chosen);
+        put_description(&mut plan, &chosen);
+        self.put_delivery(&mut plan, &chosen);
         if chosen.bytes > 0 {
             plan.body = PlanBody::File {
                 range: 0..chosen.bytes,
@@ -178,15 +199,23 @@ impl<P: Probe> Offer<'_, P> {
     fn parts(&self, chosen: Representation, parts: &ByteRanges) -> Plan {
         let mut plan = Plan::new(Status::PARTIAL_CONTENT);
         let length = chosen.bytes;
+        // RFC 9110 §15.3.7: an If-Range that held says that the peer has a part, and with it these fields. Without one it
+        // gets what 200 would have said.
+        let is_described = self.head.fields.find("if-range").is_some();
+        if !is_described {
+            put_description(&mut plan, &chosen);
+        }
+        self.put_delivery(&mut plan, &chosen);
         if let [range] = parts.as_slice() {
             let range = range.clone();
-            plan.put("Content-Type", chosen.content_type);
+            if !is_described {
+                plan.put("Content-Type", chosen.content_type);
+            }
             let content_range = ContentRange::Part {
                 range: range.clone(),
                 length,
             };
             plan.put_owned("Content-Range", content_range.to_string());
-            self.put_description(&mut plan, &chosen);
             let file = Arc::new(chosen.file);
             plan.body = PlanBody::File { file, range };
             return plan;
@@ -198,7 +227,6 @@ impl<P: Probe> Offer<'_, P> {
         };
         // RFC 9110 §15.3.7.2: with several parts, Content-Range stands in each and not here.
         plan.put_owned("Content-Type", multipart.media_type());
-        self.put_description(&mut plan, &chosen);
         let mut pieces = Vec::with_capacity(2 * parts.as_slice().len() + 1);
         for (number, range) in parts.as_slice().iter().enumerate() {
             let mut opening = String::new();
@@ -218,18 +246,9 @@ impl<P: Probe> Offer<'_, P> {
         plan
     }
 
-    /// The fields that every reply with content of a file has.
-    fn put_description(&self, plan: &mut Plan, chosen: &Representation) {
-        plan.put("X-Content-Type-Options", "nosniff");
-        if let Some(coding) = chosen.coding {
-            plan.put("Content-Encoding", coding.name());
-        }
+    /// The fields of every reply with content of a file.
+    fn put_delivery(&self, plan: &mut Plan, chosen: &Representation) {
         plan.put("Accept-Ranges", "bytes");
-        if let Some(seconds) = chosen.last_modified {
-            let mut date = DateCache::new();
-            date.update(seconds);
-            plan.put_owned("Last-Modified", *date.as_bytes());
-        }
         self.put_caching(plan, chosen);
     }
 
@@ -242,6 +261,19 @@ impl<P: Probe> Offer<'_, P> {
         if let Some(cache_control) = &self.files.cache_control {
             plan.put_owned("Cache-Control", cache_control.as_str());
         }
+    }
+}
+
+/// The fields that say what a file is. They stand beside its type.
+fn put_description(plan: &mut Plan, chosen: &Representation) {
+    plan.put("X-Content-Type-Options", "nosniff");
+    if let Some(coding) = chosen.coding {
+        plan.put("Content-Encoding", coding.name());
+    }
+    if let Some(seconds) = chosen.last_modified {
+        let mut date = DateCache::new();
+        date.update(seconds);
+        plan.put_owned("Last-Modified", *date.as_bytes());
     }
 }
 

@@ -211,3 +211,29 @@ fn a_listing_is_bounded() {
     assert!(html.contains(cut));
     assert!(html.len() < LINKS_BYTES_MAX + 8192, "{}", html.len());
 }
+
+/// RFC 9110 §13.1: a listing exists and has no validators.
+#[test]
+fn preconditions_of_a_listing() {
+    let dir = TempDir::new();
+    dir.write("sub/x", "x");
+    for files in dir.both() {
+        for (lines, expected) in [
+            ("If-Match: *", 200),
+            ("If-Match: \"x\"", 412),
+            ("If-None-Match: *", 304),
+            ("If-None-Match: \"x\"", 200),
+            ("If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT", 200),
+            ("If-Unmodified-Since: Tue, 14 Nov 2000 22:13:20 GMT", 200),
+        ] {
+            let listed = files.clone().listing(true);
+            for method in ["GET", "HEAD"] {
+                let plan = ask(&listed, method, "/sub/", lines);
+                assert_eq!(plan.status.code(), expected, "{method} {lines}");
+            }
+            // §13.2.1: where the answer is no success anyway, they are ignored.
+            assert_eq!(ask(&files, "GET", "/sub/", lines).status.code(), 404);
+            assert_eq!(ask(&files, "GET", "/sub", lines).status.code(), 301);
+        }
+    }
+}

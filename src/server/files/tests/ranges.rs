@@ -65,6 +65,48 @@ fn only_of_what_the_peer_has() {
     }
 }
 
+/// RFC 9110 §15.3.7: who sends an If-Range that holds has a part already, and the fields that describe it.
+#[test]
+fn a_part_for_whom_has_one_is_not_described_again() {
+    let dir = TempDir::new();
+    dir.write("page.txt", "0123456789");
+    dir.write("page.txt.gz", "abcdefghij");
+    for files in dir.both() {
+        let files = files.cache_control(Some("max-age=5".into()));
+        for accepted in ["", "Accept-Encoding: gzip|"] {
+            let whole = ask(&files, "GET", "/page.txt", accepted);
+            let tag = field(&whole, "ETag").unwrap();
+            for set in ["0-3", "0-0,9-9"] {
+                let lines = format!("{accepted} Range: bytes={set}| If-Range: {tag}");
+                let part = ask(&files, "GET", "/page.txt", &lines);
+                assert_eq!(part.status.code(), 206, "{lines}");
+                for name in ["ETag", "Vary", "Cache-Control", "Accept-Ranges"] {
+                    assert!(part.field(name).is_some(), "{lines}: {name}");
+                    assert_eq!(part.field(name), whole.field(name), "{lines}");
+                }
+                for name in [
+                    "Last-Modified",
+                    "Content-Encoding",
+                    "X-Content-Type-Options",
+                ] {
+                    assert_eq!(field(&part, name), None, "{lines}");
+                }
+                // What says how several parts are told apart is no description of the file.
+                assert_eq!(part.field("Content-Type").is_some(), set == "0-0,9-9");
+                // Who has nothing is told everything.
+                let lines = format!("{accepted} Range: bytes={set}");
+                let part = ask(&files, "GET", "/page.txt", &lines);
+                for name in ["Last-Modified", "Content-Encoding"] {
+                    assert_eq!(part.field(name), whole.field(name), "{lines}");
+                }
+            }
+            let lines = format!("{accepted} Range: bytes=0-3| If-Range: \"other\"");
+            let changed = ask(&files, "GET", "/page.txt", &lines);
+            assert_eq!(changed.fields, whole.fields, "the whole, described");
+        }
+    }
+}
+
 #[test]
 fn several_parts() {
     let dir = TempDir::new();
