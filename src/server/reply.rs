@@ -237,6 +237,16 @@ impl<'r> Reply<'r> {
         }
     }
 
+    /// The value of its Date field.
+    pub(super) fn date(&self) -> &[u8] {
+        self.date.as_bytes()
+    }
+
+    /// Whether the request was HEAD, so that no content follows.
+    pub(super) fn is_head_only(&self) -> bool {
+        self.to.head_only
+    }
+
     #[inline]
     pub(super) fn start(self, status: Status) -> (ReplyHead<'r>, Offer<'r>) {
         (
