@@ -8,6 +8,7 @@
 //!   exhaustion   no descriptors left                        stop         signals
 //!   listen       addresses                                  cli          mistakes, doctor, output
 //!   rfc          RFC 9110 and 9112, case by case            access_log   the access log
+//!   static_files files: their bytes, their paths, and what becomes of them meanwhile
 //! ```
 //!
 //! The tests know the documented behaviour and nothing of the inside. They assert outcomes; a time appears only as a
@@ -29,5 +30,6 @@ mod refusals;
 mod rfc;
 mod server;
 mod slow;
+mod static_files;
 mod stop;
 mod websocket;

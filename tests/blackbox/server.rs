@@ -189,6 +189,12 @@ impl Server {
         self.status_bytes("VmHWM:")
     }
 
+    /// How many descriptors the process has open. The sockets of a ring are not among them.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.process.id()));
+        open.expect("it runs").count()
+    }
+
     /// A line of `proc_pid_status(5)` that is given in kB.
     fn status_bytes(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
