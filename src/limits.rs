@@ -67,7 +67,8 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// From our FIN to the peer's, so that a last reply is not lost to a reset. Default 2 s. After it: closed.
     pub linger_timeout: Duration,
-    /// Bytes that are read and forgotten meanwhile. Default 256 KiB. Above it: closed.
+    /// Bytes that are read and forgotten meanwhile. Default 16 MiB, more than two kernels hold between them, so that
+    /// whoever was writing when it was refused is not reset before it reads why. Above it: closed.
     pub linger_bytes_max: u32,
     /// For connections to finish after a stop was asked for. Default 10 s. After it: closed.
     pub stop_timeout: Duration,
@@ -101,7 +102,7 @@ impl Default for Limits {
             ping_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
             linger_timeout: Duration::from_secs(2),
-            linger_bytes_max: 256 * 1024,
+            linger_bytes_max: 16 * 1024 * 1024,
             stop_timeout: Duration::from_secs(10),
         }
     }

@@ -74,7 +74,11 @@ fn the_memory_ceiling_refuses_new_bodies() {
 
 #[test]
 fn a_lingering_connection_reads_a_bounded_amount() {
-    let mut server = Simulated::new(0, Limits::default());
+    let limits = Limits {
+        linger_bytes_max: 256 * 1024,
+        ..Limits::default()
+    };
+    let mut server = Simulated::new(0, limits);
     let peer = server.connect();
     peer.write(b"BAD\r\n\r\n");
     server.settle();
