@@ -355,6 +355,11 @@ impl Exchange {
         self.refuse_with(status, reason, io);
     }
 
+    /// Refuses a request whose head was understood.
+    pub(crate) fn refuse_error(&mut self, error: Error, io: &mut Io<'_>) {
+        self.refuse_with(error.status(), error.reason(), io);
+    }
+
     /// Answers once and ends the connection: nothing behind a refused request is ever read as a request.
     pub(crate) fn refuse_with(&mut self, status: Status, reason: &str, io: &mut Io<'_>) {
         let to = self.to;

@@ -5,7 +5,7 @@ use super::{Web, guarded};
 use crate::buf::Input;
 use crate::conn::Io;
 use crate::conn::exchange::Exchange;
-use crate::http::{CONTINUE_REPLY, Event, Framing, Head, ReplyTo, Status};
+use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, ReplyTo, Status};
 use crate::reactor::Post;
 use crate::server::answer::{Answer, Outcome, Portion, Then, encode_response};
 use crate::server::compression::Offer;
@@ -104,7 +104,7 @@ impl<H: Handler> Web<H> {
                 if declared
                     .is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) =>
             {
-                exchange.refuse_with(Status::CONTENT_TOO_LARGE, "The body is too large.", io);
+                exchange.refuse_error(Error::BodyTooLarge, io);
             }
             Some(Body::Collect | Body::Ignore)
                 if declared.is_some_and(|bytes| input.len() as u64 >= bytes) =>
@@ -163,7 +163,7 @@ impl<H: Handler> Web<H> {
         let message = io.message();
         let collected = (message.len() - exchange.head_bytes as usize + piece.len()) as u64;
         if collected > limit {
-            exchange.refuse_with(Status::CONTENT_TOO_LARGE, "The body is too large.", io);
+            exchange.refuse_error(Error::BodyTooLarge, io);
         } else {
             message.extend_from_slice(piece);
         }
