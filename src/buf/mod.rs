@@ -37,10 +37,8 @@ pub(crate) use inbox::Inbox;
 pub use input::Input;
 #[cfg(feature = "server")]
 pub(crate) use outbox::Outbox;
-#[cfg(any(all(test, feature = "server"), feature = "io-uring"))]
-pub(crate) use part::FILE_STAGE_BYTES;
 #[cfg(feature = "server")]
-pub(crate) use part::{FileSlice, PARTS_MAX, Part, SendBuf};
+pub(crate) use part::{FILE_STAGE_BYTES, FileSlice, PARTS_MAX, Part, SendBuf};
 #[cfg(feature = "server")]
 pub(crate) use pool::Pool;
 #[cfg(feature = "server")]

@@ -148,6 +148,10 @@ impl<T> Connection<T> {
         if stream.life != Life::Open || stream.unsent() + turn.cork.len() > low {
             return false;
         }
+        // Not while anything is queued behind the send in flight: one piece of any size may wait, but not two.
+        if stream.flags.has(Flags::PRODUCES) && stream.outbox_len() > 0 {
+            return false;
+        }
         if stream.flags.has(Flags::PRODUCES) {
             self.dispatch(turn, |state, io| service.writable(state, io));
             return true;

@@ -17,6 +17,9 @@ use crate::buf::Input;
 use crate::events;
 use crate::http::{Decoder, Ending, Error, Event, ReplyHead, ReplyTo, Status};
 
+/// Memory that one large piece of a body needed is not kept for the next.
+const SCRATCH_KEPT_BYTES_MAX: usize = 128 * 1024;
+
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -184,7 +187,9 @@ impl Exchange {
         };
         let mut scratch = std::mem::take(&mut io.shared.scratch);
         let step = body.step(io.out(), &mut scratch);
-        io.shared.scratch = scratch;
+        if scratch.capacity() <= SCRATCH_KEPT_BYTES_MAX {
+            io.shared.scratch = scratch;
+        }
         let sent = Sent { bytes: body.bytes };
         match step {
             Step::More => return None,
@@ -279,7 +284,11 @@ impl Exchange {
     pub(crate) fn expired(&mut self, io: &mut Io<'_>) {
         match self.phase {
             // It is still reading the last reply.
-            Phase::Idle if io.waiting_bytes() > 0 => io.expire_in(io.shared.timeouts.idle),
+            Phase::Idle if io.waiting_bytes() > 0 => {
+                // A stop looks again soon, so that it waits no longer than the peer does.
+                let idle = io.shared.timeouts.idle;
+                io.expire_in(if io.shared.stopping { 1 } else { idle });
+            }
             // Nothing was asked, so nothing is answered: a 408 would be read as the answer to the next request.
             Phase::Idle => {
                 let never_asked = self.number == 0;

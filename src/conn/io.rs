@@ -298,6 +298,12 @@ impl<'a> Io<'a> {
         said <= IN_FLIGHT_FREE_BYTES_MAX || self.has_room(said)
     }
 
+    /// Whether the memory ceiling leaves room for `bytes` more, if they are any.
+    #[inline]
+    pub(crate) fn has_room_if(&self, bytes: usize) -> bool {
+        bytes == 0 || self.has_room(bytes)
+    }
+
     /// Whether the memory ceiling leaves room for `bytes` more.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let has_room = self.shared.budget.has_room(bytes);

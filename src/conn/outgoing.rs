@@ -62,7 +62,8 @@ pub trait Source {
 
     /// Fields behind the body, asked for once behind [`Produced::End`] (RFC 9110 §6.5). They are sent to HTTP/1.1 peers
     /// of a body without declared length, and dropped otherwise. A field that may not stand there counts as
-    /// [`Produced::Failed`].
+    /// [`Produced::Failed`]. A reply that will have some should announce their names in a `Trailer` field
+    /// (RFC 9110 §6.6.2).
     fn trailers(&mut self) -> Vec<(String, Vec<u8>)> {
         Vec::new()
     }
@@ -71,7 +72,7 @@ pub trait Source {
 /// A source is asked again and again until it has produced this much: fewer, larger sends.
 const STEP_BYTES: usize = 32 * 1024;
 /// But not more often than this: a compressed body may take in very much before anything comes out.
-const STEP_CALLS: u32 = 64;
+const STEP_CALLS: u32 = 16;
 
 /// A body on its way out.
 pub(crate) struct Outgoing {

@@ -100,9 +100,13 @@ impl<'o> DecodedPath<'o> {
             .filter(|segment| !segment.is_empty())
     }
 
-    /// Whether a segment starts with a dot, as names do that `ls` does not show.
+    /// Whether a segment starts with a dot, as names do that `ls` does not show. `.well-known` at the front is none of
+    /// them: it is there to be found (RFC 8615).
     pub fn is_hidden(&self) -> bool {
-        self.segments().any(|segment| segment.starts_with(b"."))
+        let mut segments = self.segments().enumerate();
+        segments.any(|(at, segment)| {
+            segment.starts_with(b".") && !(at == 0 && segment == b".well-known")
+        })
     }
 }
 

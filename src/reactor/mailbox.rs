@@ -63,11 +63,12 @@ impl<M> Mailbox<M> {
 
     /// Nobody will take letters any more. Those in the box are forgotten.
     pub(super) fn close(&self) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
         self.closed.store(true, Ordering::SeqCst);
-        self.letters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let forgotten = std::mem::take(&mut *letters);
+        // What they hold may be dropped only outside of the lock: it may want to send something in turn.
+        drop(letters);
+        drop(forgotten);
     }
 
     /// Moves all mail into `taken`, which is empty.
@@ -82,6 +83,10 @@ impl<M> Mailbox<M> {
     fn post(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
         {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+            // Looked at under the lock, under which `close` empties the box: nothing may lie in it for ever.
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(letter);
+            }
             // A stop is never refused, nor is mail of the reactor to itself.
             if letters.len() >= LETTERS_MAX
                 && matches!(letter, Letter::To(..))
@@ -125,7 +130,7 @@ impl<M> Post<M> {
     /// Leaves a letter, and wakes the reactor if it sleeps.
     ///
     /// # Errors
-    /// Gives the letter back if 65,536 others wait already.
+    /// Gives the letter back if 65,536 others wait already, or nobody will take it any more.
     pub(crate) fn send(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
         self.mailbox.post(letter)
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::compression::{Gzipped, Offer};
 use super::ticket::Response;
-use crate::buf::FileSlice;
+use crate::buf::{FILE_STAGE_BYTES, FileSlice};
 use crate::conn::outgoing::{Outgoing, Source};
 use crate::http::{DateCache, ReplyBody, ReplyHead, ReplyTo, Status};
 
@@ -64,6 +64,20 @@ pub(super) enum Then {
     /// Content that lies in files, and what stands between.
     Send(Box<[Portion]>),
 }
+
+impl Then {
+    /// How much memory it will need besides what waits to be sent.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Nothing | Self::WebSocket | Self::Defer(_) => 0,
+            Self::Produce(body) => body.held_bytes + PRODUCED_BYTES,
+            Self::Send(_) => FILE_STAGE_BYTES,
+        }
+    }
+}
+
+/// What a body that is produced may let wait, about.
+const PRODUCED_BYTES: usize = 32 * 1024;
 
 /// One portion of a body, in the order of sending.
 #[derive(Debug)]

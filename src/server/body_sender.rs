@@ -24,6 +24,17 @@ pub enum SendError {
     Full(Vec<u8>),
 }
 
+impl std::fmt::Display for SendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the connection has gone",
+            Self::Full(_) => "the peer does not read",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}
+
 /// How a body ends.
 #[derive(Debug)]
 enum End {

@@ -21,8 +21,7 @@ use crate::http::{AcceptEncoding, ContentCoding, Fields, GZIP_ENCODER_BYTES, Gzi
 /// Content-Range, nor `Cache-Control: no-transform`, nor a strong ETag, which would have to change with the bytes.
 ///
 /// Compressing a secret together with text that a peer chose lets that peer guess the secret by the length (BREACH).
-/// Pages that do so should set `Content-Encoding: identity`-like guards of their own, or be left out by a
-/// `Cache-Control: no-transform`.
+/// Replies that hold both should say `Cache-Control: no-transform`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compression {
     /// Bytes of content from which it is worth while. Default 1024.
@@ -43,6 +42,9 @@ impl Default for Compression {
         }
     }
 }
+
+/// Memory that one large content needed is not kept for long.
+const CODED_KEPT_BYTES_MAX: usize = 1024 * 1024;
 
 /// One worker's encoder.
 #[derive(Debug)]
@@ -131,6 +133,9 @@ impl<'r> Offer<'r> {
         let encoder = compressor
             .encoder
             .get_or_insert_with(|| GzipEncoder::new(level));
+        if compressor.coded.capacity() > CODED_KEPT_BYTES_MAX {
+            compressor.coded = Vec::new();
+        }
         compressor.coded.clear();
         encoder.encode(content, &mut compressor.coded);
         encoder.finish(&mut compressor.coded);

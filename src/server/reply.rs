@@ -151,7 +151,8 @@ impl<'r> Reply<'r> {
         Replied(encoded(status, head, content_type, content, offer))
     }
 
-    /// Sends the peer elsewhere: 301, 302, 303, 307 or 308 with a Location (RFC 9110 §15.4).
+    /// Sends the peer elsewhere with a Location. The status should be 301, 302, 303, 307 or 308 (RFC 9110 §15.4); it is
+    /// not checked.
     ///
     /// # Errors
     /// As [`ReplyFields::field`]: a location with control bytes could write fields of its own.

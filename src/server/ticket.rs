@@ -111,7 +111,8 @@ impl Ticket {
         sender
     }
 
-    /// Whether the connection has gone, so that the work can be given up.
+    /// Whether the connection has gone, so that the work can be given up. A peer that has only sent its FIN still waits for
+    /// the answer, as far as anybody can know.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }

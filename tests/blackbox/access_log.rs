@@ -111,6 +111,31 @@ fn every_request_has_its_line() {
 }
 
 #[test]
+fn a_refusal_is_told_with_its_own_request_line() {
+    on_each_backend(|backend| {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        let server = Server::start(backend, &["--access-log", &path]);
+        let mut peer = server.connect();
+        // What stands behind the head is a body, whatever it looks like.
+        peer.send(
+            "POST /echo HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nContent-Length: 99999999\r\n\r\n\
+             GET /forged HTTP/1.1\r\nHost: a\r\n\r\n",
+        );
+        let refused = peer.reply();
+        assert_eq!(refused.status, 413);
+        drop(peer);
+        server.stop();
+        let lines: Vec<String> = lines(&path).iter().map(|line| without_time(line)).collect();
+        let expected = format!(
+            r#"127.0.0.1 - - [] "POST /echo HTTP/1.1" 413 {} "-" "me""#,
+            refused.body.len()
+        );
+        assert_eq!(lines, [expected], "{backend}");
+    });
+}
+
+#[test]
 fn the_format_is_chosen() {
     on_each_backend(|backend| {
         let folder = Folder::new();
@@ -158,16 +183,24 @@ fn a_hangup_signal_opens_the_log_anew() {
         eventually("there is a new file", || {
             fs::exists(&path).expect("a folder")
         });
-        assert_eq!(peer.fetch("/pipeline?new").text(), "ok");
-        // A line is in the file soon, not only at the end.
-        eventually("the line is there", || lines(&path).len() == 1);
+        // The file is there a moment before it is used. A line is in it soon, not only at the end.
+        let mut fetched = 0;
+        eventually("a line is in the new file", || {
+            assert_eq!(peer.fetch("/pipeline?new").text(), "ok");
+            fetched += 1;
+            !lines(&path).is_empty()
+        });
         server.stop();
-        let new = lines(&path);
-        assert!(new[0].contains("GET /pipeline?new "), "{backend}: {new:?}");
-        let old = lines(&old);
+        let (new, old) = (lines(&path), lines(&old));
         assert!(
-            old.len() == 1 && old[0].contains("GET /pipeline?old "),
-            "{old:?}"
+            new.iter().all(|line| line.contains("GET /pipeline?new ")),
+            "{backend}: {new:?}"
+        );
+        assert!(old[0].contains("GET /pipeline?old "), "{old:?}");
+        assert_eq!(
+            old.len() + new.len(),
+            1 + fetched,
+            "{backend}: none is lost"
         );
     });
 }

@@ -123,3 +123,51 @@ fn a_ticket_can_answer_with_a_stream() {
         assert_eq!(body, b"hello, late");
     });
 }
+
+#[test]
+fn a_stream_after_the_servers_end_is_told() {
+    for backend in BACKENDS {
+        let mut server = start(backend);
+        let stream = server.send("GET /ticket HTTP/1.1\r\nHost: a\r\n\r\n");
+        let Told::Ticket(ticket) = server.told() else {
+            panic!("it defers")
+        };
+        server.stopper.stop();
+        server.stopper.stop();
+        let thread = server.thread.take().expect("it runs");
+        thread.join().expect("it ended");
+        let (done, result) = channel();
+        thread::spawn(move || {
+            let sender = ticket.stream(Response::new(Status::OK));
+            let end = std::iter::repeat_with(|| sender.send(vec![0; 4096])).find_map(Result::err);
+            let _ = done.send(end);
+        });
+        let end = result.recv_timeout(Duration::from_secs(20));
+        assert_eq!(end, Ok(Some(SendError::Gone)), "{backend}");
+        drop(stream);
+    }
+}
+
+#[test]
+fn a_large_piece_is_sent_whole_whatever_waits_before_it() {
+    on_every_backend(|server| {
+        for total in (0..200_000_usize).step_by(20_000) {
+            let mut stream =
+                server.send("GET /sends HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let Told::Sends(sender) = server.told() else {
+                panic!("it sends")
+            };
+            let small = (0..total / 2000)
+                .take_while(|_| sender.try_send(vec![b'a'; 2000]).is_ok())
+                .count();
+            let reader = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                unchunk(&split(&read_all(&mut stream)).1)
+            });
+            sender.send(vec![b'b'; 3 << 20]).expect("the peer reads");
+            sender.finish();
+            let (data, _) = reader.join().expect("read").expect("whole");
+            assert_eq!(data.len(), small * 2000 + (3 << 20));
+        }
+    });
+}

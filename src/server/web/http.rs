@@ -75,9 +75,10 @@ impl<H: Handler> Web<H> {
             let _ = exchange.next(input, io);
             return self.answer(Request::new(head, &mut []), exchange, application, io);
         }
-        let plan = guarded(io.token.index, "head", || {
-            self.handler.head(&head, application)
-        });
+        let index = io.token.index;
+        // Noted before anything is decided: a refusal is told with this head, not with the bytes behind it.
+        let noted = self.journal.note(index, &head);
+        let plan = guarded(index, "head", || self.handler.head(&head, application));
         let declared = if let Framing::Length(bytes) = head.framing {
             Some(bytes)
         } else {
@@ -116,7 +117,7 @@ impl<H: Handler> Web<H> {
                 return self.answer(Request::new(head, body), exchange, application, io);
             }
             Some(plan) => {
-                self.journal.body_follows(io.token.index);
+                self.journal.body_follows(index);
                 store_head(
                     &head,
                     plan == Body::Stream,
@@ -126,6 +127,7 @@ impl<H: Handler> Web<H> {
                 );
             }
         }
+        self.tell(noted.as_ref(), None, io);
         false
     }
 
@@ -279,7 +281,7 @@ impl<H: Handler> Web<H> {
 /// A reply was begun, from where `out` held `before` bytes. True when the connection became a WebSocket.
 #[inline]
 fn answered(answer: Answer, before: usize, exchange: &mut Exchange, io: &mut Io<'_>) -> bool {
-    if !io.may_keep(before) {
+    if !io.may_keep(before) || !io.has_room_if(answer.then.held_bytes()) {
         io.out().truncate(before);
         exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
         return false;

@@ -258,3 +258,22 @@ fn a_stop_lets_a_file_finish() {
         );
     });
 }
+
+#[test]
+fn a_stop_waits_no_longer_than_the_peer_does() {
+    on_each_backend(|backend| {
+        let site = Site::new();
+        large(&site);
+        // Longer than the test may take: only the end of the download can end the server.
+        let server: Server = site.serve(backend, &["--stop-timeout", "600"]);
+        let mut peer = server.connect();
+        peer.send(request("GET", "/static/large"));
+        let head_bytes = peer.reply_head_bytes();
+        peer.take(head_bytes + 10 * MIB);
+        server.signal(Signal::SIGTERM);
+        thread::sleep(MOMENT);
+        peer.take(22 * MIB);
+        peer.ends();
+        server.ended_well();
+    });
+}
