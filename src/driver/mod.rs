@@ -20,6 +20,7 @@
 //! 3. After `pause_recv`, bytes that have already left the kernel may still arrive, and none is lost.
 //! 4. At most one send is in flight per connection; short sends are finished here, and the same buffer comes back.
 //! 5. After `close(t)` nothing more is heard of `t` but `Closed`, exactly once, with the buffer that was in flight.
+//!    `reset(t)` is a close whose end nobody takes for the end of the data: the peer gets an RST.
 //! 6. `Failed` does not close by itself.
 //! 7. An index is not used again before its `Closed` was taken; a stale token is ignored.
 //! 8. A wake before `wait` is not lost.
@@ -172,6 +173,13 @@ pub(crate) trait Driver: Sized {
     /// Closes the socket, whatever is in flight. Answered by `Closed`. What the kernel has taken still leaves; what it has
     /// not comes back.
     fn close(&mut self, token: Token);
+
+    /// As [`close`](Self::close), but the peer gets an RST and not a FIN: what it heard so far was not everything
+    /// (SO_LINGER of zero, socket(7)). Answered by `Closed`. What the kernel has taken and not yet sent is thrown away.
+    ///
+    /// Two cases end as a close does, because there is no RST to be had: a Unix socket, which knows none, and an
+    /// accepted socket of a ring before Linux 6.7, where the option cannot be set.
+    fn reset(&mut self, token: Token);
 
     /// Asks for the peer's address. Answered by `Peer`.
     fn ask_peer(&mut self, token: Token);

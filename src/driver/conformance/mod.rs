@@ -18,6 +18,7 @@ mod file;
 mod kernel;
 mod pause;
 mod receive;
+mod reset;
 mod rig;
 #[cfg(feature = "io-uring")]
 mod ring;
@@ -108,6 +109,20 @@ macro_rules! contract {
                 closing_while_connecting
                 what_was_sent_before_the_close_arrives
                 thousands_of_connections_use_few_slots;
+            reset:
+                a_reset_is_heard_as_one
+                a_reset_of_a_connection_of_ours
+                a_reset_throws_away_what_was_not_read
+                a_reset_with_a_send_in_flight_gives_the_buffer_back
+                a_reset_in_the_middle_of_a_file_of_ours
+                a_reset_behind_everything_else_in_flight
+                a_reset_while_paused_with_unread_bytes
+                a_reset_after_our_end
+                a_reset_after_the_peers_end
+                a_reset_of_a_unix_socket_is_a_close
+                a_reset_while_connecting
+                resetting_and_closing_is_answered_once
+                the_index_of_a_reset_connection_is_used_again;
             tokens:
                 a_stale_token_is_ignored_by_every_method
                 a_token_from_nowhere_is_ignored

@@ -75,6 +75,10 @@ impl<R: Rig> Run<R> {
         self.hands().close(token);
     }
 
+    pub(super) fn reset(&mut self, token: Token) {
+        self.hands().reset(token);
+    }
+
     pub(super) fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
         self.hands().send(token, buf)
     }

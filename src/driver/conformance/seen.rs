@@ -174,6 +174,13 @@ impl<D: Driver> Hands<'_, D> {
         }
     }
 
+    pub(super) fn reset(&mut self, token: Token) {
+        self.driver.reset(token);
+        if let Some(account) = self.ledger.account(token) {
+            account.closing = true;
+        }
+    }
+
     pub(super) fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
         let submit = self.driver.send(token, buf);
         self.submitted(token, submit)

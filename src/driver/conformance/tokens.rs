@@ -29,6 +29,7 @@ fn poke<D: Driver>(driver: &mut D, stale: Token, to: &crate::sys::Address) {
     let submit = driver.send_to(stale, to, pooled(b"to whom?"));
     assert!(matches!(submit, Submit::Failed(..)), "{submit:?}");
     driver.resume_recv(stale);
+    driver.reset(stale);
     driver.close(stale);
 }
 

@@ -326,6 +326,15 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         self.queued.push_back(Event::Closed { token, unsent });
     }
 
+    fn reset(&mut self, token: Token) {
+        if let Some(fd) = self.slots.open(token).and_then(|slot| slot.fd.as_ref()) {
+            // Were it refused, the peer would hear a FIN: it is closed in any case.
+            let now = SocketOption::Linger(Some(Duration::ZERO));
+            let _ = sys::setsockopt(&mut self.probe, fd.as_fd(), &now);
+        }
+        self.close(token);
+    }
+
     fn ask_peer(&mut self, token: Token) {
         let fd = self.slots.open(token).and_then(|slot| slot.fd.as_ref());
         let Some(fd) = fd else { return };

@@ -124,4 +124,15 @@ impl Link {
             self.to_peer.clear();
         }
     }
+
+    /// close(2) with SO_LINGER of zero: RST, and what the peer had not read may be lost. Here it always is. A Unix socket
+    /// knows no RST, and a peer that has heard our FIN and sent its own needs none.
+    pub(super) fn reset(&mut self) {
+        if self.peer_address.is_unix() || (self.driver_ended && self.peer_ended) {
+            self.close();
+        } else {
+            self.driver_reset = true;
+            self.to_peer.clear();
+        }
+    }
 }

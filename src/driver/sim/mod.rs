@@ -83,6 +83,24 @@ impl Sim {
         let world = self.world.clone();
         SimNet { world }
     }
+
+    /// Ends a socket, a connection in one way or the other.
+    fn end(&mut self, token: Token, how: fn(&mut Link)) {
+        let Some(slot) = self.slots.open(token) else {
+            return;
+        };
+        slot.state = State::Closing;
+        match slot.kind.take() {
+            Some(Kind::Stream(link)) => how(&mut link.borrow_mut()),
+            Some(Kind::Datagram(at)) => {
+                self.world.borrow_mut().mail.remove(&at);
+            }
+            None => {}
+        }
+        // The buffer stays in the slot: it comes back with the answer.
+        let unsent = None;
+        self.answer(Event::Closed { token, unsent });
+    }
 }
 
 impl Driver for Sim {
@@ -211,20 +229,11 @@ impl Driver for Sim {
     }
 
     fn close(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else {
-            return;
-        };
-        slot.state = State::Closing;
-        match slot.kind.take() {
-            Some(Kind::Stream(link)) => link.borrow_mut().close(),
-            Some(Kind::Datagram(at)) => {
-                self.world.borrow_mut().mail.remove(&at);
-            }
-            None => {}
-        }
-        // The buffer stays in the slot: it comes back with the answer.
-        let unsent = None;
-        self.answer(Event::Closed { token, unsent });
+        self.end(token, Link::close);
+    }
+
+    fn reset(&mut self, token: Token) {
+        self.end(token, Link::reset);
     }
 
     fn ask_peer(&mut self, token: Token) {

@@ -96,29 +96,6 @@ impl<P: Probe> Uring<P> {
         }
     }
 
-    /// A completion of a connection that was closed meanwhile. The last one closes the descriptor.
-    fn drained(&mut self, token: Token, operation: u8, completion: Completion) -> Outcome {
-        self.discard(completion);
-        if operation == op::SEND
-            && let (Ok(count), Some(slot)) = (completion.outcome(), self.slots.known(token))
-            && let Some(sending) = slot.send.as_mut()
-        {
-            sending.took(count);
-        }
-        if self
-            .slots
-            .known(token)
-            .is_some_and(|slot| slot.in_flight == 0)
-        {
-            // Not before: until now the kernel may have written to them.
-            self.peers.remove(&token.index);
-            self.connecting.remove(&token.index);
-            self.reads.remove(&token.index);
-            self.close_now(token);
-        }
-        Outcome::Nothing
-    }
-
     fn received(&mut self, token: Token, completion: Completion) -> Outcome {
         let Some(slot) = self.slots.open(token) else {
             return Outcome::Nothing;

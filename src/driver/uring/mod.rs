@@ -14,17 +14,7 @@
 //!
 //! A send is one operation at a time: its bytes, then pieces of its file, read into memory and sent (`send`).
 //!
-//! A closed connection's slot lives until the kernel has answered everything that is in flight:
-//!
-//! ```text
-//!   Open ── close() ──▶ Draining ── last completion ──▶ Closing ── close(2) ──▶ Closed, generation + 1
-//! ```
-//!
-//! Closing a descriptor does not cancel requests, since each holds the file: the peer would hear no FIN. So `Draining`
-//! cancels by descriptor, and closes behind the last answer. That misses nothing: with `DEFER_TASKRUN` an operation
-//! moves on only inside our own enter, so at the moment of the cancellation it stands still. (shutdown(2) both ways would
-//! end the operations too. But the ring runs it on a worker thread, which looks the descriptor up when it gets there; by
-//! then the index may be the next client's.)
+//! A closed connection's slot lives until the kernel has answered everything that is in flight (`close`).
 //!
 //! Needs Linux 6.1. It does not know protocols, limits, or who is served first.
 #![allow(unsafe_code)] // submissions point to memory; each push says who keeps it alive
@@ -32,6 +22,7 @@
 mod accept;
 mod available;
 mod buffers;
+mod close;
 mod complete;
 mod datagram;
 mod op;
@@ -217,22 +208,6 @@ impl<P: Probe> Uring<P> {
         // SAFETY: the entry points to nothing.
         unsafe { self.submit(token, op::SHUTDOWN, entry) };
     }
-
-    /// Begins to close a socket on which nothing is in flight.
-    fn close_now(&mut self, token: Token) {
-        let Some(slot) = self.slots.known(token) else {
-            return;
-        };
-        slot.state = State::Closing;
-        if let Some(fd) = slot.fd.take() {
-            let _ = sys::close(&mut self.probe, fd);
-            let unsent = self.take_unsent(token);
-            self.queued.push_back(Event::Closed { token, unsent });
-            return;
-        }
-        // SAFETY: the entry points to nothing.
-        unsafe { self.submit(token, op::CLOSE, op::close(token.index)) };
-    }
 }
 
 impl<P: Probe> Driver for Uring<P> {
@@ -389,18 +364,12 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn close(&mut self, token: Token) {
-        let target = self.slots.target(token);
-        let Some(slot) = self.slots.open(token) else {
-            return;
-        };
-        slot.state = State::Draining;
-        if slot.in_flight == 0 {
-            self.close_now(token);
-            return;
-        }
-        let entry = op::quiet(op::cancel_all(target));
-        // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &entry) };
+        self.start_close(token);
+    }
+
+    fn reset(&mut self, token: Token) {
+        self.refuse_linger(token);
+        self.start_close(token);
     }
 
     fn ask_peer(&mut self, token: Token) {

@@ -25,6 +25,8 @@ pub(super) const SHUTDOWN: u8 = 11;
 pub(super) const NOBODY: u8 = 12;
 /// The file behind a send's bytes is read into memory.
 pub(super) const STAGE: u8 = 13;
+/// SO_LINGER is set, right before a close.
+pub(super) const LINGER: u8 = 14;
 
 /// The operation's name in a trace.
 pub(super) fn name(user_data: u64) -> &'static str {
@@ -39,6 +41,7 @@ pub(super) fn name(user_data: u64) -> &'static str {
         DATAGRAM => "recvmsg",
         SEND_TO => "sendmsg",
         SHUTDOWN => "shutdown",
+        LINGER => "setsockopt",
         _ => "cancel",
     }
 }
@@ -174,17 +177,35 @@ pub(super) fn peer_name(
     len: u32,
 ) -> squeue::Entry {
     const SOCKET_URING_OP_GETSOCKOPT: u32 = 2;
-    let mut command = [0; 16];
-    // The option's value lives where the command's bytes begin (`optval` in `struct io_uring_sqe`).
-    command[..8].copy_from_slice(&(address as u64).to_ne_bytes());
-    let mut entry = on!(target, |fd| opcode::UringCmd16::new(
-        fd,
-        SOCKET_URING_OP_GETSOCKOPT
-    )
-    .cmd(command)
-    .build());
+    let mut entry = option(target, SOCKET_URING_OP_GETSOCKOPT, address as u64);
     write_option(&mut entry, libc::SOL_SOCKET, libc::SO_PEERNAME, len);
     entry
+}
+
+/// setsockopt(2) SO_LINGER with a time of zero on a direct descriptor (6.7+): the close that follows throws away what
+/// was not sent, and says RST (socket(7)).
+pub(super) fn refuse_linger(target: Target) -> squeue::Entry {
+    const SOCKET_URING_OP_SETSOCKOPT: u32 = 3;
+    // The kernel reads it when it pleases, so it stays for ever.
+    static NO_TIME: libc::linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let value = &raw const NO_TIME as u64;
+    let mut entry = option(target, SOCKET_URING_OP_SETSOCKOPT, value);
+    let len = size_of::<libc::linger>() as u32;
+    write_option(&mut entry, libc::SOL_SOCKET, libc::SO_LINGER, len);
+    entry
+}
+
+/// A command about a socket's option, whose value stands at an address.
+fn option(target: Target, command: u32, value: u64) -> squeue::Entry {
+    let mut bytes = [0; 16];
+    // The option's value lives where the command's bytes begin (`optval` in `struct io_uring_sqe`).
+    bytes[..8].copy_from_slice(&value.to_ne_bytes());
+    on!(target, |fd| opcode::UringCmd16::new(fd, command)
+        .cmd(bytes)
+        .build())
 }
 
 /// Writes three fields for which the crate has no setter: `level` and `optname` at byte 16, `optlen` at byte 44.
