@@ -17,7 +17,8 @@
 //!
 //! 1. Received bytes are in order and never empty.
 //! 2. `Ended` comes at most once, and a half-closed connection that waits costs no turns.
-//! 3. After `pause_recv`, bytes that have already left the kernel may still arrive, and none is lost.
+//! 3. After `pause_recv`, bytes that have already left the kernel may still arrive, and none is lost. A reset is told at
+//!    once even then: a peer that has gone keeps no slot.
 //! 4. At most one send is in flight per connection; short sends are finished here, and the same buffer comes back.
 //! 5. After `close(t)` nothing more is heard of `t` but `Closed`, exactly once, with the buffer that was in flight.
 //!    `reset(t)` is a close whose end nobody takes for the end of the data: the peer gets an RST.
@@ -154,8 +155,8 @@ pub(crate) trait Driver: Sized {
     /// Sends one datagram, which has no file. Several may be in flight. Answered by `Sent` when it was not done at once.
     fn send_to(&mut self, socket: Token, to: &Address, buf: SendBuf) -> Submit;
 
-    /// Stops receiving; what has left the kernel already still arrives. The peer's FIN is told after `resume_recv`; a
-    /// reset may be told at once (pollers) or then (rings).
+    /// Stops receiving; what has left the kernel already still arrives. The peer's FIN is told after `resume_recv`, a
+    /// reset at once, as `Failed` with [`Op::Receive`]: the bytes that it overtook are lost.
     fn pause_recv(&mut self, token: Token);
 
     /// Receives again.

@@ -68,7 +68,12 @@ macro_rules! contract {
                 the_end_waits_behind_a_pause
                 bytes_and_end_behind_a_pause_survive_our_own_end
                 a_unix_peers_last_words_survive_a_pause
-                a_reset_during_a_pause_is_told_once;
+                a_reset_during_a_pause_is_told_once
+                a_reset_of_our_own_connection_during_a_pause_is_told_once
+                a_reset_behind_the_end_during_a_pause_is_told_once
+                a_reset_around_the_end_of_a_pause_is_told_once
+                a_reset_during_a_pause_fails_the_send_in_flight
+                closing_a_paused_connection_that_was_reset;
             send:
                 a_large_send_to_a_slow_peer_is_finished_inside
                 one_large_part_is_finished_inside
@@ -212,6 +217,7 @@ macro_rules! ring {
                 an_overflown_completion_queue_loses_nothing
                 everything_tiny_at_once_loses_nothing
                 a_teardown_leaves_nothing_in_flight
+                a_pause_is_one_operation_and_leaves_none_behind
                 a_head_waits_for_its_file
                 stages_are_given_back
                 a_full_submission_queue_does_not_prolong_the_turn

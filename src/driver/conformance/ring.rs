@@ -84,6 +84,39 @@ pub(super) fn a_teardown_leaves_nothing_in_flight<P: Fresh>() {
     assert_eq!(run.driver().in_flight(), 0);
 }
 
+/// While paused a poll is in flight instead of the receive, and nothing piles up however often that changes.
+pub(super) fn a_pause_is_one_operation_and_leaves_none_behind<P: Fresh>() {
+    let mut run = OnRing::<P>::new();
+    let (token, mut peer) = run.client();
+    peer.write(b"stays");
+    run.until_received(token, 5);
+    run.settle();
+    let receiving = run.driver().in_flight();
+    for round in 0..60 {
+        run.driver().pause_recv(token);
+        if round % 3 != 0 {
+            run.turn_with(Duration::ZERO, |_, _| {});
+        }
+        if round % 4 == 0 {
+            run.driver().resume_recv(token);
+            run.driver().pause_recv(token);
+        }
+        if round % 2 == 0 {
+            run.settle();
+            assert_eq!(run.driver().in_flight(), receiving, "a poll, round {round}");
+        }
+        run.driver().resume_recv(token);
+        if round % 5 == 0 {
+            run.settle();
+            assert_eq!(run.driver().in_flight(), receiving, "a receive");
+        }
+    }
+    run.driver().pause_recv(token);
+    run.close(token);
+    run.until_closed(token);
+    assert_eq!(run.driver().in_flight(), receiving - 1);
+}
+
 /// A head is kept until it can share a segment with the first bytes of its file (MSG_MORE), at most 200 ms: a slow
 /// machine may miss that, but not ten times.
 pub(super) fn a_head_waits_for_its_file<P: Fresh>() {

@@ -80,19 +80,18 @@ impl Sim {
             let lends = match &slot.kind {
                 Some(Kind::Stream(link)) => {
                     let link = link.borrow();
-                    // A poller reports a reset whether it is asked to or not.
-                    let wanted = match self.plan.shape {
-                        Shape::Readiness => slot.reading || link.peer_reset,
-                        Shape::Completion => slot.reading,
-                    };
+                    // A reset is told whether receiving is paused or not.
+                    let wanted = slot.reading || link.peer_reset;
                     let ready = wanted && !slot.ended && link.is_readable();
-                    usize::from(ready) * (link.to_driver.len() + 1)
+                    let bytes = usize::from(slot.reading) * link.to_driver.len();
+                    usize::from(ready) * (bytes + 1)
                 }
                 Some(Kind::Datagram(at)) if slot.reading => {
                     self.world.borrow().mail.get(at).map_or(0, VecDeque::len)
                 }
                 _ => 0,
             };
+            let reading = slot.reading;
             let lends = match self.plan.shape {
                 Shape::Readiness => lends.min(1),
                 Shape::Completion => lends.min(LENDS_MAX),
@@ -100,7 +99,7 @@ impl Sim {
             for _ in 0..lends {
                 due.push(Due::Receive(token));
             }
-            if self.plan.shape == Shape::Completion && lends > 0 {
+            if self.plan.shape == Shape::Completion && reading && lends > 0 {
                 self.take_lends(token, lends);
             }
         }
@@ -247,8 +246,7 @@ impl Sim {
         match slot.kind.clone() {
             Some(Kind::Stream(link)) if !slot.ended => {
                 let mut link = link.borrow_mut();
-                let poller = self.plan.shape == Shape::Readiness;
-                if link.peer_reset && (slot.reading || poller) {
+                if link.peer_reset {
                     slot.ended = true;
                     let error = std::io::Error::from_raw_os_error(libc::ECONNRESET);
                     let op = Op::Receive;

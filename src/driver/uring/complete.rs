@@ -73,6 +73,7 @@ impl<P: Probe> Uring<P> {
                 op::RECEIVE => self.received(token, completion),
                 op::SEND | op::STAGE => self.sent(token, operation, completion),
                 op::CONNECT => self.connected(token, completion),
+                op::WATCH => self.watched(token, completion),
                 op::PEER => self.peer_name(token, completion),
                 op::READ_FILE => self.file_read(token, completion),
                 op::SHUTDOWN => match completion.outcome() {
@@ -103,6 +104,11 @@ impl<P: Probe> Uring<P> {
         if !completion.more() {
             slot.flags.clear(Flags::ARMED);
             slot.flags.clear(Flags::CANCELLING);
+        }
+        if slot.flags.has(Flags::ENDED) {
+            // The pause's watch was faster and has told of the reset.
+            self.discard(completion);
+            return Outcome::Nothing;
         }
         match completion.outcome() {
             Ok(0) => {

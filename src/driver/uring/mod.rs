@@ -26,6 +26,7 @@ mod close;
 mod complete;
 mod datagram;
 mod op;
+mod pause;
 mod peer;
 mod ring;
 mod send;
@@ -123,7 +124,7 @@ impl<P: Probe> Uring<P> {
         self.stages.lent
     }
 
-    /// Receives on a connection again before the next wait, if it is still wanted then.
+    /// Receives on a connection again before the next wait, if it is still wanted then. One that is paused is watched.
     fn receive_again(&mut self, token: Token) {
         if let Some(slot) = self.slots.open(token)
             && !slot.flags.has(Flags::QUEUED)
@@ -163,9 +164,14 @@ impl<P: Probe> Uring<P> {
         };
         slot.flags.clear(Flags::QUEUED);
         let flags = slot.flags;
-        let wanted =
-            flags.has(Flags::READING) && !flags.has(Flags::ENDED) && !flags.has(Flags::ARMED);
-        if !wanted || slot.state != State::Open {
+        if slot.state != State::Open || flags.has(Flags::ENDED) {
+            return;
+        }
+        if !flags.has(Flags::READING) {
+            self.watch(token);
+            return;
+        }
+        if flags.has(Flags::ARMED) {
             return;
         }
         slot.flags.set(Flags::ARMED);
@@ -319,29 +325,11 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn pause_recv(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else {
-            return;
-        };
-        slot.flags.clear(Flags::READING);
-        if slot.flags.has(Flags::ARMED) && !slot.flags.has(Flags::CANCELLING) {
-            slot.flags.set(Flags::CANCELLING);
-            let operation = if slot.flags.has(Flags::DATAGRAM) {
-                op::DATAGRAM
-            } else {
-                op::RECEIVE
-            };
-            let entry = op::quiet(op::cancel(token.pack(operation)));
-            // SAFETY: the entry points to nothing.
-            unsafe { self.ring.push(&mut self.probe, &entry) };
-        }
+        self.pause(token);
     }
 
     fn resume_recv(&mut self, token: Token) {
-        let Some(slot) = self.slots.open(token) else {
-            return;
-        };
-        slot.flags.set(Flags::READING);
-        self.receive_again(token);
+        self.resume(token);
     }
 
     fn pause_accept(&mut self, listener: ListenerId) {

@@ -27,6 +27,8 @@ pub(super) const NOBODY: u8 = 12;
 pub(super) const STAGE: u8 = 13;
 /// SO_LINGER is set, right before a close.
 pub(super) const LINGER: u8 = 14;
+/// A paused connection is watched for a reset.
+pub(super) const WATCH: u8 = 15;
 
 /// The operation's name in a trace.
 pub(super) fn name(user_data: u64) -> &'static str {
@@ -42,6 +44,7 @@ pub(super) fn name(user_data: u64) -> &'static str {
         SEND_TO => "sendmsg",
         SHUTDOWN => "shutdown",
         LINGER => "setsockopt",
+        WATCH => "poll",
         _ => "cancel",
     }
 }
@@ -127,6 +130,15 @@ pub(super) fn recvmsg_multishot(
     group: u16,
 ) -> squeue::Entry {
     on!(target, |fd| opcode::RecvMsgMulti::new(fd, message, group)
+        .build())
+}
+
+/// poll(2) for an error or a hang-up, again and again (5.13+). The ring adds the peer's FIN (POLLRDHUP) whether it was
+/// asked for or not.
+pub(super) fn poll_multishot(target: Target) -> squeue::Entry {
+    let events = (libc::POLLERR | libc::POLLHUP) as u32;
+    on!(target, |fd| opcode::PollAdd::new(fd, events)
+        .multi(true)
         .build())
 }
 

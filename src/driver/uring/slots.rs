@@ -28,7 +28,7 @@ pub(super) enum State {
 
 /// What is known of a socket, as bits.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Flags(u8);
+pub(super) struct Flags(u16);
 
 impl Flags {
     /// The reactor wants to receive.
@@ -47,6 +47,12 @@ impl Flags {
     pub(super) const DATAGRAM: Self = Self(1 << 6);
     /// FIN is to follow the send in flight.
     pub(super) const ENDING: Self = Self(1 << 7);
+    /// A poll for a reset is in flight.
+    pub(super) const WATCHED: Self = Self(1 << 8);
+    /// The poll in flight is being cancelled.
+    pub(super) const UNWATCHING: Self = Self(1 << 9);
+    /// A poll has nothing to tell that was not told, and would repeat it for ever.
+    pub(super) const UNWATCHABLE: Self = Self(1 << 10);
 
     pub(super) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
