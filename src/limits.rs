@@ -65,6 +65,14 @@ pub struct Limits {
     pub ping_timeout: Duration,
     /// From our Close frame to the peer's. Default 5 s. After it: disconnected.
     pub close_timeout: Duration,
+    /// Without a message from a WebSocket peer. Default 0: for ever; pings find out who has gone. After it: close code 1001.
+    pub websocket_idle_timeout: Duration,
+    /// From a WebSocket's handshake on. Default 0: no limit. After it: close code 1001.
+    pub websocket_lifetime_max: Duration,
+    /// Messages that a topic keeps for later subscribers. Default 0: none.
+    pub topic_history_max: u32,
+    /// Bytes of a topic's history. Default 1 MiB. Above it the oldest go.
+    pub topic_history_bytes_max: usize,
     /// From our FIN to the peer's, so that a last reply is not lost to a reset. Default 2 s. After it: closed.
     pub linger_timeout: Duration,
     /// Bytes that are read and forgotten meanwhile. Default 16 MiB, more than two kernels hold between them, so that
@@ -101,6 +109,10 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
+            websocket_idle_timeout: Duration::ZERO,
+            websocket_lifetime_max: Duration::ZERO,
+            topic_history_max: 0,
+            topic_history_bytes_max: MIB,
             linger_timeout: Duration::from_secs(2),
             linger_bytes_max: 16 * 1024 * 1024,
             stop_timeout: Duration::from_secs(10),

@@ -27,13 +27,6 @@ pub(crate) enum Part {
     /// A private buffer from the [`Pool`](super::Pool): a reply, some frames.
     Pooled(Vec<u8>),
     /// A range of bytes that several connections send: a broadcast, a cached file.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "broadcasts come later; drivers carry them already"
-        )
-    )]
     Shared {
         /// The whole allocation.
         bytes: Arc<[u8]>,

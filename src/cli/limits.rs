@@ -145,6 +145,18 @@ struct WebSocketFlags {
     /// From our Close frame to the peer's; after: disconnected
     #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(close_timeout)))]
     close_timeout: Seconds,
+    /// Without a message from a WebSocket client; 0: for ever; after it: close code 1001
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_idle_timeout)))]
+    websocket_idle_timeout: Seconds,
+    /// From the handshake on; 0: no limit; after it: close code 1001
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_lifetime_max)))]
+    websocket_lifetime_max: Seconds,
+    /// Messages that a topic keeps for later subscribers
+    #[arg(long, value_name = "N", default_value_t = default!(topic_history_max))]
+    topic_history_max: u32,
+    /// Bytes of a topic's history; above: the oldest go
+    #[arg(long, value_name = "BYTES", default_value_t = default!(topic_history_bytes_max))]
+    topic_history_bytes_max: usize,
 }
 
 /// Seconds, with a fraction if need be. Three years at most, so that no deadline overflows.
@@ -208,6 +220,10 @@ impl Flags {
             ping_interval: websocket.ping_interval.0,
             ping_timeout: websocket.ping_timeout.0,
             close_timeout: websocket.close_timeout.0,
+            websocket_idle_timeout: websocket.websocket_idle_timeout.0,
+            websocket_lifetime_max: websocket.websocket_lifetime_max.0,
+            topic_history_max: websocket.topic_history_max,
+            topic_history_bytes_max: websocket.topic_history_bytes_max,
             linger_timeout: times.linger_timeout.0,
             linger_bytes_max: times.linger_bytes_max,
             stop_timeout: times.stop_timeout.0,

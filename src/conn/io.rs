@@ -17,6 +17,9 @@ const MESSAGE_KEPT_BYTES_MAX: usize = 16 * 1024;
 /// A send in flight of up to this many bytes is not charged: it costs a pooled buffer, and mostly ends in this turn.
 const IN_FLIGHT_FREE_BYTES_MAX: usize = 16 * 1024;
 
+/// Shared bytes of up to this many are copied into the cork.
+const SHARED_COPIED_BYTES_MAX: usize = 4 * 1024;
+
 /// What all connections of one reactor share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -170,6 +173,12 @@ impl<'a> Io<'a> {
         self.cork.len() + self.stream.unsent()
     }
 
+    /// Whether anything waits for the peer, beyond what was said in this dispatch.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.stream.unsent() > 0
+    }
+
     /// Whether so much waits that no more work should be begun. Input that is left unread now is offered again when
     /// the peer has read enough.
     #[inline]
@@ -216,6 +225,23 @@ impl<'a> Io<'a> {
     pub(crate) fn send_file(&mut self, slice: FileSlice) {
         self.flush_cork();
         self.shared.busy(self.stream).outbox.push_file(slice);
+    }
+
+    /// Queues bytes that many connections send. Short ones are copied: that costs less than a part of their own.
+    pub(crate) fn send_shared(&mut self, bytes: &Arc<[u8]>) {
+        if bytes.len() <= SHARED_COPIED_BYTES_MAX {
+            self.cork.extend_from_slice(bytes);
+            return;
+        }
+        self.flush_cork();
+        let part = Part::Shared {
+            bytes: bytes.clone(),
+            range: 0..bytes.len() as u32,
+        };
+        self.shared
+            .busy(self.stream)
+            .outbox
+            .push(part, &mut self.shared.pool);
     }
 
     /// Moves what was said so far to the outbox, so that something else can stand behind it.

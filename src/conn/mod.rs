@@ -15,6 +15,7 @@
 //! out.
 #![forbid(unsafe_code)]
 
+pub(crate) mod backlog;
 mod connection;
 pub(crate) mod exchange;
 mod io;
@@ -30,6 +31,7 @@ pub(crate) use stream::{Flags, Life, Stream};
 pub(crate) use tick::Tick;
 
 use crate::buf::Input;
+use crate::driver::Token;
 use crate::sys::Address;
 
 /// Gives a connection's bytes a meaning. One value serves all connections of a reactor.
@@ -58,6 +60,21 @@ pub(crate) trait Service {
     /// Another thread has sent something.
     fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>);
 
+    /// Another thread has sent something to the service itself.
+    fn letter(&mut self, mail: Self::Mail);
+
+    /// Mail could not be delivered: its connection has gone, or is going.
+    fn lost(&mut self, mail: Self::Mail);
+
+    /// Whether there are connections to be [called](Self::call).
+    fn has_calls(&self) -> bool;
+
+    /// The next connection to be called for something that did not come from its peer.
+    fn next_call(&mut self) -> Option<Token>;
+
+    /// The call that [`next_call`](Self::next_call) asked for.
+    fn call(&mut self, state: &mut Self::State, io: &mut Io<'_>);
+
     /// The server is stopping: finish what is begun, begin nothing.
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>);
 
@@ -74,5 +91,5 @@ pub(crate) trait Service {
     fn turned(&mut self);
 
     /// The connection is over. Nothing can be sent.
-    fn closed(&mut self, index: u32, state: Self::State);
+    fn closed(&mut self, token: Token, state: Self::State);
 }

@@ -27,6 +27,11 @@ impl Tick {
         Duration::from_millis(u64::from(self.0) * MILLIS)
     }
 
+    /// How many ticks lie between `earlier` and this one.
+    pub(crate) fn since(self, earlier: Self) -> u32 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// The first tick at which at least `ticks` have passed.
     #[inline]
     pub(crate) fn after(self, ticks: u32) -> Self {
@@ -54,6 +59,10 @@ pub(crate) struct Timeouts {
     pub(crate) ping_interval: u32,
     pub(crate) ping: u32,
     pub(crate) close: u32,
+    /// 0: none.
+    pub(crate) websocket_lifetime: u32,
+    /// 0: none.
+    pub(crate) websocket_idle: u32,
     pub(crate) linger: u32,
     pub(crate) stop: u32,
 }
@@ -73,6 +82,8 @@ impl Timeouts {
             ping_interval: ticks(limits.ping_interval),
             ping: ticks(limits.ping_timeout),
             close: ticks(limits.close_timeout),
+            websocket_lifetime: ticks(limits.websocket_lifetime_max),
+            websocket_idle: ticks(limits.websocket_idle_timeout),
             linger: ticks(limits.linger_timeout),
             stop: ticks(limits.stop_timeout),
         }

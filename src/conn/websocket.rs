@@ -9,12 +9,16 @@
 //! Messages are handed up in the pieces in which they came; putting them together is the service's. It does not know
 //! HTTP, nor what a message means.
 
+use std::sync::Arc;
+
+use super::backlog::{Backlog, Payload, Pushed, SlowPeer, Waiting};
 use super::io::Io;
+use super::tick::Tick;
 use crate::buf::Input;
 use crate::events;
 use crate::ws::{
-    CloseCode, Decoder, Error, Event, Limits, Piece, Role, SendClose, Session, encode_close,
-    encode_ping, encode_pong,
+    CloseCode, Decoder, Error, Event, Kind, Limits, Piece, Role, SendClose, Session, encode_close,
+    encode_message, encode_ping, encode_pong,
 };
 
 /// What the connection waits for.
@@ -34,16 +38,147 @@ pub(crate) struct WebSocket {
     decoder: Decoder,
     session: Session,
     phase: Phase,
+    policy: SlowPeer,
+    /// Whether the service is to be told when there is room again.
+    awaits_room: bool,
+    /// What waits because the peer does not read, if anything does.
+    backlog: Option<Box<Backlog>>,
+    /// When it ends whatever happens, if it has to.
+    ends_at: Tick,
+    /// When it ends unless a message comes, if it has to.
+    idle_at: Tick,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It leaves now.
+    Now,
+    /// It leaves when the peer has read what waits before it. Older messages may have been dropped for it, if the
+    /// [`SlowPeer`] policy says so.
+    Queued,
+    /// It was dropped, because too much waits already.
+    Dropped,
+    /// It was not sent: the closing handshake has begun.
+    Closed,
 }
 
 impl WebSocket {
     /// Right behind the handshake.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(io: &Io<'_>) -> Self {
+        let timeouts = &io.shared.timeouts;
+        let unless_zero = |ticks| match ticks {
+            0 => Tick::NEVER,
+            ticks => io.shared.now.after(ticks),
+        };
         Self {
             decoder: Decoder::new(Role::Server),
             session: Session::new(),
             phase: Phase::Quiet,
+            policy: SlowPeer::default(),
+            awaits_room: false,
+            backlog: None,
+            ends_at: unless_zero(timeouts.websocket_lifetime),
+            idle_at: unless_zero(timeouts.websocket_idle),
         }
+    }
+
+    /// Says what becomes of messages when the peer does not read.
+    pub(crate) fn set_policy(&mut self, policy: SlowPeer) {
+        self.policy = policy;
+    }
+
+    /// Sends a message, or lets it wait. `key` names what it replaces, for [`SlowPeer::Conflate`].
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        key: Option<u64>,
+        io: &mut Io<'_>,
+    ) -> Sent {
+        if !self.session.may_begin_message() || !io.is_open() {
+            return Sent::Closed;
+        }
+        if self.must_wait(io) {
+            let payload = Payload::Own(payload.to_vec());
+            return self.wait(Waiting { kind, key, payload }, io);
+        }
+        let waits = io.waits();
+        encode_message(io.out(), kind, payload);
+        if waits { Sent::Queued } else { Sent::Now }
+    }
+
+    /// Sends a frame that other connections send too, or lets it wait. Its header has `header` bytes.
+    pub(crate) fn send_shared(
+        &mut self,
+        kind: Kind,
+        frame: &Arc<[u8]>,
+        header: u8,
+        key: Option<u64>,
+        io: &mut Io<'_>,
+    ) -> Sent {
+        if !self.session.may_begin_message() || !io.is_open() {
+            return Sent::Closed;
+        }
+        if self.must_wait(io) {
+            let payload = Payload::Shared {
+                frame: frame.clone(),
+                header,
+            };
+            return self.wait(Waiting { kind, key, payload }, io);
+        }
+        let waits = io.waits();
+        io.send_shared(frame);
+        if waits { Sent::Queued } else { Sent::Now }
+    }
+
+    /// Whether messages have to wait, uncompressed, because the peer does not read.
+    #[inline]
+    fn must_wait(&self, io: &Io<'_>) -> bool {
+        self.policy != SlowPeer::Disconnect && (self.backlog.is_some() || io.is_blocked())
+    }
+
+    fn wait(&mut self, message: Waiting, io: &mut Io<'_>) -> Sent {
+        let backlog = self.backlog.get_or_insert_default();
+        let pushed = backlog.push(message, self.policy, io.shared.limits.outbox_bytes_max);
+        io.charge_producing(backlog.bytes());
+        io.produce();
+        match pushed {
+            Pushed::Queued { .. } => Sent::Queued,
+            Pushed::Dropped => Sent::Dropped,
+        }
+    }
+
+    /// Wants the service to be told when there is room for more.
+    pub(crate) fn await_room(&mut self, io: &mut Io<'_>) {
+        self.awaits_room = true;
+        io.produce();
+    }
+
+    /// There is room: sends what waits. True if the service wanted to be told of it, and nothing waits any more.
+    pub(crate) fn writable(&mut self, io: &mut Io<'_>) -> bool {
+        while let Some(backlog) = self.backlog.as_mut() {
+            if io.is_blocked() {
+                io.charge_producing(backlog.bytes());
+                return false;
+            }
+            match backlog.pop() {
+                Some(message) if self.session.may_begin_message() => {
+                    encode_message(io.out(), message.kind, message.payload.as_bytes());
+                }
+                Some(_) => {}
+                None => self.backlog = None,
+            }
+        }
+        io.charge_producing(0);
+        io.produce_later();
+        std::mem::take(&mut self.awaits_room)
+    }
+
+    /// How many bytes of messages wait uncompressed.
+    pub(crate) fn backlog_bytes(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
     }
 
     /// The next piece of a message. Control frames are answered here, and so are the peer's faults.
@@ -55,6 +190,9 @@ impl WebSocket {
         loop {
             match self.decoder.next(input, &limits) {
                 Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => {
+                    if self.idle_at != Tick::NEVER {
+                        self.idle_at = io.shared.now.after(io.shared.timeouts.websocket_idle);
+                    }
                     return Some(piece);
                 }
                 Ok(Some(Event::Data(_) | Event::Pong(_))) => {}
@@ -96,18 +234,27 @@ impl WebSocket {
     pub(crate) fn set_deadline(&mut self, io: &mut Io<'_>) {
         if self.phase != Phase::Closing {
             self.phase = Phase::Quiet;
-            io.expire_in(io.shared.timeouts.ping_interval);
+            self.expire_in(io.shared.timeouts.ping_interval, io);
         }
+    }
+
+    /// Sets the deadline, no later than the end of the connection's life.
+    fn expire_in(&self, ticks: u32, io: &mut Io<'_>) {
+        let end = self.ends_at.min(self.idle_at);
+        io.expire_in(ticks.min(end.since(io.shared.now)));
     }
 
     /// The deadline has passed.
     pub(crate) fn expired(&mut self, io: &mut Io<'_>) {
+        if self.phase != Phase::Closing && self.is_at_its_end(io) {
+            return;
+        }
         match self.phase {
             // A peer that takes a long message sends nothing meanwhile, and would see a ping only behind it. While
             // anything waits for the peer, the write stall has the clock.
             Phase::Quiet | Phase::Pinged if io.waiting_bytes() > 0 => {
                 self.phase = Phase::Quiet;
-                io.expire_in(io.shared.timeouts.ping_interval);
+                self.expire_in(io.shared.timeouts.ping_interval, io);
             }
             Phase::Quiet => {
                 encode_ping(io.out(), b"");
@@ -125,9 +272,22 @@ impl WebSocket {
         }
     }
 
-    /// Whether a message may still be sent.
-    pub(crate) fn may_send(&self) -> bool {
-        self.session.may_begin_message()
+    /// Closes a connection that has lived its time, or was idle for too long.
+    fn is_at_its_end(&mut self, io: &mut Io<'_>) -> bool {
+        let now = io.shared.now;
+        let (limit, reason) = if self.ends_at <= now {
+            (
+                "websocket_lifetime_max",
+                "the connection has lived its time",
+            )
+        } else if self.idle_at <= now {
+            ("websocket_idle_timeout", "no message came for too long")
+        } else {
+            return false;
+        };
+        events::timed_out(io.token.index, limit);
+        self.close(CloseCode::GOING_AWAY, reason, io);
+        true
     }
 
     /// Begins the closing handshake, or ends it if the peer began.

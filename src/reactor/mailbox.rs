@@ -18,6 +18,8 @@ const LETTERS_MAX: usize = 65_536;
 pub(crate) enum Letter<M> {
     /// For one connection. Dropped if that is gone.
     To(Token, M),
+    /// For the service itself.
+    All(M),
     /// Stop; a second one stops at once.
     Stop,
 }
@@ -89,7 +91,7 @@ impl<M> Mailbox<M> {
             }
             // A stop is never refused, nor is mail of the reactor to itself.
             if letters.len() >= LETTERS_MAX
-                && matches!(letter, Letter::To(..))
+                && !matches!(letter, Letter::Stop)
                 && thread::current().id() != self.owner
             {
                 return Err(letter);

@@ -151,7 +151,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// How long the loop may wait before something is due.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() {
+        if !self.again.is_empty() || self.service.has_calls() {
             return Some(Duration::ZERO);
         }
         let next = self

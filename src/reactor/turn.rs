@@ -8,6 +8,10 @@ use crate::conn::{Connection, Dispatch, Flags, Life, Service, Stream, Tick};
 use crate::driver::{Driver, Event, Token};
 use crate::events;
 
+/// How many connections are called for the service in one turn, before those whose peers have sent something are served
+/// again.
+const CALLS_PER_TURN_MAX: u32 = 512;
+
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Makes one turn. Waits at most `timeout` (`None`: until something happens or is due).
     ///
@@ -33,6 +37,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.go_on();
         self.dispatch_events();
         self.deliver_mail();
+        self.make_calls();
         self.look_at_deadlines();
         self.service.turned();
         Ok(())
@@ -166,7 +171,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         events::closed(token.index, connection.stream.flags.has(Flags::ENDED));
         self.deadlines.set(token.index, Tick::NEVER);
         self.shared.release(&mut connection.stream);
-        self.service.closed(token.index, connection.state);
+        self.service.closed(token, connection.state);
     }
 
     fn deliver_mail(&mut self) {
@@ -174,17 +179,42 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.mailbox.take(&mut letters);
         for letter in letters.drain(..) {
             match letter {
-                Letter::To(token, mail) => {
-                    self.with_connection(token, |connection, service, dispatch| {
-                        if connection.stream.life == Life::Open {
-                            connection.call(dispatch, |state, io| service.mail(state, mail, io));
-                        }
-                    });
-                }
+                Letter::To(token, mail) => self.deliver(token, mail),
+                Letter::All(mail) => self.service.letter(mail),
                 Letter::Stop => self.stop(),
             }
         }
         self.letters = letters;
+    }
+
+    /// Gives mail to its connection, or back to the service if that has gone.
+    fn deliver(&mut self, token: Token, mail: S::Mail) {
+        let mut mail = Some(mail);
+        self.with_connection(token, |connection, service, dispatch| {
+            if connection.stream.life == Life::Open
+                && let Some(mail) = mail.take()
+            {
+                connection.call(dispatch, |state, io| service.mail(state, mail, io));
+            }
+        });
+        if let Some(mail) = mail {
+            self.service.lost(mail);
+        }
+    }
+
+    /// Calls connections for which the service has something that did not come from their peers, some of them in each
+    /// turn.
+    fn make_calls(&mut self) {
+        for _ in 0..CALLS_PER_TURN_MAX {
+            let Some(token) = self.service.next_call() else {
+                return;
+            };
+            self.with_connection(token, |connection, service, dispatch| {
+                if connection.stream.life == Life::Open {
+                    connection.call(dispatch, |state, io| service.call(state, io));
+                }
+            });
+        }
     }
 
     /// Comes back to those who had more to say than the last turn gave them.

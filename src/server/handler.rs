@@ -79,6 +79,9 @@ pub trait Handler {
     ) {
     }
 
+    /// There is room again for messages to a peer, after [`Socket::await_room`].
+    fn drained(&mut self, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
+
     /// The connection is over.
     fn closed(&mut self, _connection: Self::Connection) {}
 }

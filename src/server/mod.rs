@@ -32,6 +32,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod topics;
 mod wake;
 mod web;
 
@@ -52,6 +53,10 @@ pub use run::Bound;
 pub use socket::{Message, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
+pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX};
 pub use wake::Wake;
+pub use web::SubscribeError;
 
+pub use crate::conn::backlog::SlowPeer;
 pub use crate::conn::outgoing::{Produced, Source};
+pub use crate::conn::websocket::Sent;

@@ -5,13 +5,15 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::bind::{BoundAddress, ServerError};
-use super::web::{Journal, Web};
+use super::topics::{Homes, Hub, Publisher};
+use super::wake::Mail;
+use super::web::{Journal, Topics, Web};
 use super::{AccessLog, Backend, Chosen, Handler, Report, Server, Stopper};
 use crate::buf::{Budget, Ceiling};
 use crate::driver::{self, Driver, Listener};
 use crate::events;
 use crate::limits::Limits;
-use crate::reactor::{Letter, Reactor};
+use crate::reactor::{Letter, Post, Reactor};
 use crate::sys::{self, Address, Count, Counts, Probe, Silent};
 
 /// Descriptors that are not used for connections: listeners, epoll, eventfds, files.
@@ -24,6 +26,7 @@ pub struct Bound {
     workers: usize,
     addresses: Vec<BoundAddress>,
     stopper: Stopper,
+    hub: Arc<Hub>,
 }
 
 impl Bound {
@@ -39,6 +42,7 @@ impl Bound {
             workers,
             addresses,
             stopper: Stopper::default(),
+            hub: Hub::new(workers),
         }
     }
 
@@ -60,6 +64,13 @@ impl Bound {
     /// Stops the server, from any thread, before or after it runs.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// Publishes to topics, from any thread. Before the server runs it says so.
+    pub fn publisher(&self) -> Publisher {
+        Publisher {
+            hub: self.hub.clone(),
+        }
     }
 
     /// Serves until it is stopped. `make_handler` is called once on each worker's thread, with its number.
@@ -108,6 +119,7 @@ impl Bound {
             stopper: self.stopper.clone(),
             gate: Gate::new(self.workers),
             server: self.server.clone(),
+            hub: self.hub.clone(),
         };
         let cpus = if self.server.pin {
             sys::allowed_cpus().map_err(ServerError::Worker)?
@@ -207,6 +219,7 @@ struct Common {
     stopper: Stopper,
     gate: Gate,
     server: Server,
+    hub: Arc<Hub>,
 }
 
 /// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which the
@@ -259,6 +272,12 @@ impl Drop for StopsOthers<'_> {
 }
 
 impl Common {
+    /// One worker's part in the topics.
+    fn topics(&self, worker: usize) -> Topics {
+        let homes = Homes::new(self.hub.clone(), self.hub.workers(), &self.limits);
+        Topics::new(worker, self.hub.clone(), homes)
+    }
+
     /// One worker's life.
     fn serve<D: Driver, H: Handler>(
         &self,
@@ -279,7 +298,11 @@ impl Common {
         let lines = self.server.access_log.as_ref().map(AccessLog::lines);
         let journal = Journal::new(lines, self.server.peer_addresses);
         let compressor = self.server.make_compressor();
-        let make_service = |post| Web::new(make_handler(), post, journal, compressor);
+        let topics = self.topics(seat.number);
+        let make_service = |post: Post<Mail>| {
+            self.hub.register(seat.number, post.clone());
+            Web::new(make_handler(), post, journal, compressor, topics)
+        };
         let mut reactor = Reactor::new(driver, self.limits.clone(), budget, make_service);
         for listener in listeners {
             reactor.listen(listener)?;

@@ -3,19 +3,25 @@
 use std::fmt;
 
 use super::ticket::Response;
+use super::topics::News;
 use crate::conn::outgoing::Source;
 use crate::driver::Token;
 use crate::reactor::{Letter, Post};
 
-/// What travels to the connection's thread.
-pub(crate) struct Mail {
-    /// Which of the connection's requests it concerns.
-    pub(super) number: u32,
-    pub(super) what: What,
+/// What travels between threads.
+pub(crate) enum Mail {
+    /// To one of a connection's exchanges.
+    Exchange {
+        /// Which of its requests it concerns.
+        number: u32,
+        what: What,
+    },
+    /// About topics: to a worker, or to one of its WebSockets.
+    News(News),
 }
 
 /// What the mail says.
-pub(super) enum What {
+pub(crate) enum What {
     /// Answer with this; with the body that the source produces, if there is one.
     Answer {
         response: Response,
@@ -28,7 +34,10 @@ pub(super) enum What {
 
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mail to exchange {}", self.number)
+        match self {
+            Self::Exchange { number, .. } => write!(f, "mail to exchange {number}"),
+            Self::News(news) => news.fmt(f),
+        }
     }
 }
 
@@ -51,7 +60,7 @@ impl Wake {
     /// Sends mail. A full mailbox holds 65,536 letters that the reactor takes in its next turn; it may be waited for
     /// here, on a thread that is not the reactor's. False if nobody takes it any more.
     pub(super) fn send(&self, what: What, given_up: impl Fn() -> bool) -> bool {
-        let mail = Mail {
+        let mail = Mail::Exchange {
             number: self.number,
             what,
         };

@@ -11,7 +11,7 @@ use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
-use crate::server::web::{Journal, Web};
+use crate::server::web::{Journal, Topics, Web};
 use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Response, Socket};
 use crate::sys::{Address, Family};
 
@@ -171,7 +171,7 @@ impl Client {
 pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Echo>> {
     let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
     Reactor::new(driver, Arc::new(limits), budget, |post| {
-        Web::new(Echo, post, Journal::default(), None)
+        Web::new(Echo, post, Journal::default(), None, Topics::alone())
     })
 }
 

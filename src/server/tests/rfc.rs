@@ -26,7 +26,7 @@ use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
-use crate::server::web::{Journal, Web};
+use crate::server::web::{Journal, Topics, Web};
 use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Socket};
 use crate::sys::{Address, Family};
 
@@ -152,7 +152,7 @@ impl Stage {
         let limits = Limits::default();
         let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
         let mut reactor = Reactor::new(driver, Arc::new(limits), budget, |post| {
-            Web::new(Routes, post, Journal::default(), None)
+            Web::new(Routes, post, Journal::default(), None, Topics::alone())
         });
         reactor.listen(listener).expect("listens");
         Self {

@@ -11,6 +11,7 @@
 
 mod http;
 mod journal;
+mod member;
 mod websocket;
 
 pub(super) use journal::Journal;
@@ -19,21 +20,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Handler;
 use super::compression::{Compressor, Offer};
+use super::topics::News;
 use super::wake::{Mail, What};
 use crate::buf::Input;
 use crate::conn::exchange::Exchange;
 use crate::conn::websocket::WebSocket;
 use crate::conn::{Io, Service};
+use crate::driver::Token;
 use crate::events;
 use crate::reactor::Post;
 use crate::sys::Address;
 use crate::ws::CloseCode;
 use http::answer_later;
+pub use member::SubscribeError;
+pub(super) use member::{Member, Topics};
 
 /// What a connection speaks.
 pub(crate) enum Protocol {
     Http(Exchange),
-    WebSocket(WebSocket),
+    WebSocket(Member),
 }
 
 /// What a connection keeps.
@@ -54,6 +59,7 @@ pub(crate) struct Web<H> {
     /// Who the peers are, and what is told of their requests.
     journal: Journal,
     compressor: Option<Compressor>,
+    topics: Topics,
     /// How many requests were answered.
     pub(crate) requests: u64,
     /// How many WebSocket messages came.
@@ -66,12 +72,14 @@ impl<H: Handler> Web<H> {
         post: Post<Mail>,
         journal: Journal,
         compressor: Option<Compressor>,
+        topics: Topics,
     ) -> Self {
         Self {
             handler,
             post,
             journal,
             compressor,
+            topics,
             requests: 0,
             messages: 0,
         }
@@ -106,27 +114,28 @@ impl<H: Handler> Service for Web<H> {
                 Protocol::Http(exchange) => {
                     self.read_requests(exchange, &mut state.application, input, io)
                 }
-                Protocol::WebSocket(websocket) => {
-                    self.read_messages(websocket, &mut state.application, input, io);
+                Protocol::WebSocket(member) => {
+                    self.read_messages(member, &mut state.application, input, io);
                     return;
                 }
             };
             if !upgraded {
                 return;
             }
-            let mut websocket = WebSocket::new();
-            self.open(&mut websocket, &mut state.application, io);
+            let mut member = Member::new(WebSocket::new(io));
+            self.open(&mut member, &mut state.application, io);
             if io.shared.stopping {
+                let websocket = &mut member.websocket;
                 websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
             }
-            state.protocol = Protocol::WebSocket(websocket);
+            state.protocol = Protocol::WebSocket(member);
         }
     }
 
     fn missing(&mut self, state: &mut Self::State, stored: &[u8], fresh: &[u8]) -> usize {
         match &mut state.protocol {
             Protocol::Http(exchange) => exchange.missing(stored, fresh),
-            Protocol::WebSocket(websocket) => websocket.missing(stored, fresh),
+            Protocol::WebSocket(member) => member.websocket.missing(stored, fresh),
         }
     }
 
@@ -147,24 +156,33 @@ impl<H: Handler> Service for Web<H> {
                 exchange.expired(io);
                 self.tell_refusal(b"", io);
             }
-            Protocol::WebSocket(websocket) => websocket.expired(io),
+            Protocol::WebSocket(member) => member.websocket.expired(io),
         }
     }
 
     fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>) {
-        let Protocol::Http(exchange) = &mut state.protocol else {
-            return;
+        let (exchange, number, what) = match (&mut state.protocol, mail) {
+            (Protocol::Http(exchange), Mail::Exchange { number, what }) => (exchange, number, what),
+            (
+                Protocol::WebSocket(member),
+                Mail::News(News::Welcome {
+                    topic,
+                    number,
+                    history,
+                }),
+            ) => return self.topics.welcome(member, topic, number, &history, io),
+            _ => return,
         };
-        match mail.what {
+        match what {
             What::Wake => {
                 let held = io.wants_no_input();
-                exchange.wake(mail.number, io);
+                exchange.wake(number, io);
                 if held && !io.wants_no_input() {
                     // The piece that paused may have been the last: then nothing more comes that would tell of the end.
                     self.received(state, &mut Input::new(&mut []), io);
                 }
             }
-            _ if !exchange.waits_for(mail.number) => {}
+            _ if !exchange.waits_for(number) => {}
             What::Answer {
                 response,
                 body,
@@ -183,7 +201,31 @@ impl<H: Handler> Service for Web<H> {
     fn writable(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
             Protocol::Http(exchange) => self.produce(exchange, io),
-            Protocol::WebSocket(_) => io.produce_later(),
+            Protocol::WebSocket(member) => self.room(member, &mut state.application, io),
+        }
+    }
+
+    fn letter(&mut self, mail: Self::Mail) {
+        if let Mail::News(news) = mail {
+            self.topics.take(news);
+        }
+    }
+
+    fn lost(&mut self, mail: Self::Mail) {
+        self.letter(mail);
+    }
+
+    fn has_calls(&self) -> bool {
+        self.topics.locals.has_work()
+    }
+
+    fn next_call(&mut self) -> Option<Token> {
+        self.topics.next_call()
+    }
+
+    fn call(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
+        if let Protocol::WebSocket(member) = &mut state.protocol {
+            self.topics.deliver(member, io);
         }
     }
 
@@ -202,17 +244,21 @@ impl<H: Handler> Service for Web<H> {
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
             Protocol::Http(exchange) => exchange.stopping(io),
-            Protocol::WebSocket(websocket) => {
+            Protocol::WebSocket(member) => {
+                let websocket = &mut member.websocket;
                 websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
             }
         }
     }
 
-    fn closed(&mut self, index: u32, state: Self::State) {
-        let mut sent = 0;
-        if let Protocol::Http(exchange) = &state.protocol {
-            exchange.cancel();
-            sent = exchange.sending_bytes();
+    fn closed(&mut self, token: Token, mut state: Self::State) {
+        let (index, mut sent) = (token.index, 0);
+        match &mut state.protocol {
+            Protocol::Http(exchange) => {
+                exchange.cancel();
+                sent = exchange.sending_bytes();
+            }
+            Protocol::WebSocket(member) => self.leave_all(member, token),
         }
         self.journal.closed(index, sent);
         guarded(index, "closed", || self.handler.closed(state.application));

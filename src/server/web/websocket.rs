@@ -1,9 +1,9 @@
 //! Messages: whole ones as they lie in the lend, others put together first.
 
+use super::member::Member;
 use super::{Web, guarded};
 use crate::buf::Input;
 use crate::conn::Io;
-use crate::conn::websocket::WebSocket;
 use crate::server::{Handler, Message, Socket};
 use crate::ws::{CloseCode, Piece};
 
@@ -14,18 +14,20 @@ impl<H: Handler> Web<H> {
     /// The handshake is answered.
     pub(super) fn open(
         &mut self,
-        websocket: &mut WebSocket,
+        member: &mut Member,
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
         let index = io.token.index;
-        let mut socket = Socket::new(websocket, io);
+        let mut socket = Socket::new(member, &mut self.topics, io);
         if guarded(index, "opened", || {
             self.handler.opened(&mut socket, application);
         })
         .is_none()
         {
-            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+            member
+                .websocket
+                .abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
         }
     }
 
@@ -33,32 +35,54 @@ impl<H: Handler> Web<H> {
     #[inline]
     pub(super) fn read_messages(
         &mut self,
-        websocket: &mut WebSocket,
+        member: &mut Member,
         application: &mut H::Connection,
         input: &mut Input<'_>,
         io: &mut Io<'_>,
     ) {
         while !io.wants_no_input()
-            && let Some(piece) = websocket.next(input, io)
+            && let Some(piece) = member.websocket.next(input, io)
         {
             if piece.first && piece.last {
                 let message = Message {
                     kind: piece.kind,
                     bytes: piece.bytes,
                 };
-                self.deliver(message, websocket, application, io);
+                self.deliver(message, member, application, io);
             } else {
-                self.assemble(piece, websocket, application, io);
+                self.assemble(piece, member, application, io);
             }
         }
-        websocket.set_deadline(io);
+        member.websocket.set_deadline(io);
+    }
+
+    /// There is room for more: sends what waited, and tells the handler if it wanted to know.
+    pub(super) fn room(
+        &mut self,
+        member: &mut Member,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
+        if !member.websocket.writable(io) {
+            return;
+        }
+        let index = io.token.index;
+        let mut socket = Socket::new(member, &mut self.topics, io);
+        if guarded(index, "drained", || {
+            self.handler.drained(&mut socket, application);
+        })
+        .is_none()
+        {
+            let websocket = &mut member.websocket;
+            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+        }
     }
 
     /// Adds a piece to the message in hand, and delivers it with the last one.
     fn assemble(
         &mut self,
         piece: Piece<'_>,
-        websocket: &mut WebSocket,
+        member: &mut Member,
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
@@ -66,7 +90,7 @@ impl<H: Handler> Web<H> {
             kind, last, bytes, ..
         } = piece;
         if !io.has_room(bytes.len()) {
-            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
+            member.websocket.abandon(CloseCode::TRY_LATER, FULL, io);
             return;
         }
         io.message().extend_from_slice(bytes);
@@ -77,7 +101,7 @@ impl<H: Handler> Web<H> {
                     kind,
                     bytes: &mut bytes,
                 },
-                websocket,
+                member,
                 application,
                 io,
             );
@@ -89,22 +113,24 @@ impl<H: Handler> Web<H> {
     fn deliver(
         &mut self,
         message: Message<'_>,
-        websocket: &mut WebSocket,
+        member: &mut Member,
         application: &mut H::Connection,
         io: &mut Io<'_>,
     ) {
         self.messages += 1;
         let (index, before) = (io.token.index, io.out().len());
-        let mut socket = Socket::new(websocket, io);
+        let mut socket = Socket::new(member, &mut self.topics, io);
         if guarded(index, "message", || {
             self.handler.message(message, &mut socket, application);
         })
         .is_none()
         {
-            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+            member
+                .websocket
+                .abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
         } else if !io.may_keep(before) {
             io.out().truncate(before);
-            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
+            member.websocket.abandon(CloseCode::TRY_LATER, FULL, io);
         }
     }
 }

@@ -1,0 +1,125 @@
+//! Topics at home here: who numbers their messages and keeps their history.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Entry, Hub, News};
+use crate::driver::Token;
+use crate::limits::Limits;
+use crate::ws::Kind;
+
+/// A topic at home.
+#[derive(Debug, Default)]
+struct Home {
+    /// The number of its last message.
+    number: u64,
+    history: VecDeque<Arc<Entry>>,
+    history_bytes: usize,
+    /// How many subscribers each worker has.
+    subscribers: Vec<u32>,
+}
+
+/// The topics that are at home on one worker.
+#[derive(Debug)]
+pub(in crate::server) struct Homes {
+    hub: Arc<Hub>,
+    workers: usize,
+    topics: HashMap<Arc<str>, Home>,
+    /// How many messages of a topic are kept, and how many bytes of them at most.
+    history_max: usize,
+    history_bytes_max: usize,
+}
+
+impl Homes {
+    pub(in crate::server) fn new(hub: Arc<Hub>, workers: usize, limits: &Limits) -> Self {
+        Self {
+            hub,
+            workers,
+            topics: HashMap::new(),
+            history_max: limits.topic_history_max as usize,
+            history_bytes_max: limits.topic_history_bytes_max,
+        }
+    }
+
+    /// Numbers a message, keeps it, and sends it to each worker with subscribers.
+    pub(in crate::server) fn publish(
+        &mut self,
+        topic: Arc<str>,
+        kind: Kind,
+        payload: &[u8],
+        key: Option<u64>,
+    ) {
+        let keeps = self.history_max > 0;
+        if !keeps && !self.topics.contains_key(&topic) {
+            // Nobody listens, and nothing is kept.
+            return;
+        }
+        let home = self.topics.entry(topic.clone()).or_default();
+        home.number += 1;
+        let entry = Arc::new(Entry::new(topic, home.number, kind, payload, key));
+        self.hub.count_encoded();
+        for (worker, _) in home
+            .subscribers
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            self.hub.tell(worker, News::Entry(entry.clone()));
+        }
+        if keeps {
+            home.keep(entry, self.history_max, self.history_bytes_max);
+        }
+    }
+
+    /// Takes a subscriber in, and sends it what it wants of the history.
+    pub(in crate::server) fn subscribe(
+        &mut self,
+        topic: Arc<str>,
+        worker: usize,
+        token: Token,
+        history: usize,
+    ) {
+        let home = self.topics.entry(topic.clone()).or_default();
+        home.subscribers.resize(self.workers, 0);
+        home.subscribers[worker] += 1;
+        let skipped = home.history.len().saturating_sub(history);
+        let welcome = News::Welcome {
+            topic,
+            number: home.number,
+            history: home.history.iter().skip(skipped).cloned().collect(),
+        };
+        self.hub.tell_connection(worker, token, welcome);
+    }
+
+    /// Lets a subscriber go. A topic without subscribers and history is forgotten.
+    pub(in crate::server) fn leave(&mut self, topic: &Arc<str>, worker: usize) {
+        let Some(home) = self.topics.get_mut(topic) else {
+            return;
+        };
+        if let Some(count) = home.subscribers.get_mut(worker) {
+            *count = count.saturating_sub(1);
+        }
+        if home.history.is_empty() && home.subscribers.iter().all(|count| *count == 0) {
+            self.topics.remove(topic);
+        }
+    }
+
+    /// How many topics are at home here.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.topics.len()
+    }
+}
+
+impl Home {
+    fn keep(&mut self, entry: Arc<Entry>, most: usize, bytes_max: usize) {
+        self.history_bytes += entry.frame.len();
+        self.history.push_back(entry);
+        while self.history.len() > most || self.history_bytes > bytes_max {
+            let Some(oldest) = self.history.pop_front() else {
+                return;
+            };
+            self.history_bytes -= oldest.frame.len();
+        }
+    }
+}

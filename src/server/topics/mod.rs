@@ -1,0 +1,38 @@
+//! Publish and subscribe across all workers.
+//!
+//! ```text
+//!   publish("news", …)                    home of "news": numbers, keeps history, encodes once
+//!     any thread ───────letter──────────▶ worker 1
+//!                                           │ one entry for each worker with subscribers
+//!                              ┌────────────┼────────────┐
+//!                              ▼            ▼            ▼
+//!                           worker 0     worker 1     worker 2      a log and the subscribers' cursors
+//!                            │ │ │        │ │ │        │ │ │        some hundred of them a turn
+//!                            ▼ ▼ ▼        ▼ ▼ ▼        ▼ ▼ ▼
+//! ```
+//!
+//! A topic exists as long as somebody subscribes to it or it has history. It has a home worker, by the hash of its name:
+//! so its messages have one order for everybody. The encoded frame is shared by reference. A worker advances its
+//! subscribers' cursors a few hundred a turn, and everything that a subscriber has missed leaves in one send: publishing
+//! to 100,000 does not hold the loop. Membership ends with the connection.
+//!
+//! It knows no sockets; [`Socket`](super::Socket) subscribes, and the worker's service delivers.
+
+mod entry;
+mod home;
+mod hub;
+mod local;
+#[cfg(test)]
+mod tests;
+
+pub(super) use entry::Entry;
+pub(super) use home::Homes;
+pub(super) use hub::{Hub, News, is_topic};
+pub use hub::{PublishError, Publisher};
+pub(super) use local::Locals;
+
+/// The most bytes of a topic's name.
+pub const TOPIC_NAME_BYTES_MAX: usize = 255;
+
+/// The most topics that one connection may subscribe to.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
