@@ -1,7 +1,9 @@
 //! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
 
 use longshore::http::{self, Head, Method, Status};
-use longshore::{Body, Files, Handler, Incoming, Message, Replied, Reply, Request, Socket};
+use longshore::{
+    Body, Files, Handler, Incoming, Message, Origins, Replied, Reply, Request, Socket, Upgrade,
+};
 
 const INDEX: &str = include_str!("index.html");
 
@@ -147,7 +149,10 @@ impl Handler for Demo {
             Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
             Route::Pipeline => reply.text("ok"),
             Route::Echo => echo(&request, reply),
-            Route::WebSocket => reply.websocket(&request),
+            // Open to every page, so that tools and demonstrations anywhere can use it: it only echoes.
+            Route::WebSocket => reply
+                .upgrade(&request, &Upgrade::new().origins(Origins::Any))
+                .expect("no field is no wrong field"),
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
             Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {
                 Some(sum) => reply.text(itoa::Buffer::new().format(sum)),

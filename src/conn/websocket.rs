@@ -41,6 +41,8 @@ pub(crate) struct WebSocket {
     policy: SlowPeer,
     /// Whether the service is to be told when there is room again.
     awaits_room: bool,
+    /// Whether a pong has come that the service was not told of.
+    heard_pong: bool,
     /// What waits because the peer does not read, if anything does.
     backlog: Option<Box<Backlog>>,
     /// When it ends whatever happens, if it has to.
@@ -65,7 +67,7 @@ pub enum Sent {
 
 impl WebSocket {
     /// Right behind the handshake.
-    pub(crate) fn new(io: &Io<'_>) -> Self {
+    pub(crate) fn new(policy: SlowPeer, io: &Io<'_>) -> Self {
         let timeouts = &io.shared.timeouts;
         let unless_zero = |ticks| match ticks {
             0 => Tick::NEVER,
@@ -75,8 +77,9 @@ impl WebSocket {
             decoder: Decoder::new(Role::Server),
             session: Session::new(),
             phase: Phase::Quiet,
-            policy: SlowPeer::default(),
+            policy,
             awaits_room: false,
+            heard_pong: false,
             backlog: None,
             ends_at: unless_zero(timeouts.websocket_lifetime),
             idle_at: unless_zero(timeouts.websocket_idle),
@@ -150,6 +153,12 @@ impl WebSocket {
         }
     }
 
+    /// Whether a pong has come, told once.
+    #[inline]
+    pub(crate) fn take_pong(&mut self) -> bool {
+        std::mem::take(&mut self.heard_pong)
+    }
+
     /// Wants the service to be told when there is room for more.
     pub(crate) fn await_room(&mut self, io: &mut Io<'_>) {
         self.awaits_room = true;
@@ -195,7 +204,8 @@ impl WebSocket {
                     }
                     return Some(piece);
                 }
-                Ok(Some(Event::Data(_) | Event::Pong(_))) => {}
+                Ok(Some(Event::Data(_))) => {}
+                Ok(Some(Event::Pong(_))) => self.heard_pong = true,
                 Ok(Some(Event::Ping(payload))) => {
                     if self.session.answers_ping() {
                         encode_pong(io.out(), payload);

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use super::compression::{Gzipped, Offer};
 use super::ticket::Response;
 use crate::buf::{FILE_STAGE_BYTES, FileSlice};
+use crate::conn::backlog::SlowPeer;
 use crate::conn::outgoing::{Outgoing, Source};
 use crate::http::{DateCache, ReplyBody, ReplyHead, ReplyTo, Status};
 
@@ -41,7 +42,7 @@ impl Answer {
     /// What can be told of it now.
     pub(super) fn outcome(&self) -> Outcome {
         match self.then {
-            Then::Nothing | Then::WebSocket | Then::Send(_) => {
+            Then::Nothing | Then::WebSocket(_) | Then::Send(_) => {
                 Outcome::Complete(self.status, self.bytes)
             }
             Then::Defer(_) => Outcome::Follows(None),
@@ -50,13 +51,19 @@ impl Answer {
     }
 }
 
+/// How a WebSocket begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) policy: SlowPeer,
+}
+
 /// What follows behind the bytes that are encoded.
 #[derive(Debug)]
 pub(super) enum Then {
     /// Nothing: the reply is complete.
     Nothing,
     /// Frames: this was the 101.
-    WebSocket,
+    WebSocket(Opening),
     /// The reply, later; the flag tells that the connection has gone.
     Defer(Arc<AtomicBool>),
     /// A body that is produced while the peer reads it.
@@ -69,7 +76,7 @@ impl Then {
     /// How much memory it will need besides what waits to be sent.
     pub(super) fn held_bytes(&self) -> usize {
         match self {
-            Self::Nothing | Self::WebSocket | Self::Defer(_) => 0,
+            Self::Nothing | Self::WebSocket(_) | Self::Defer(_) => 0,
             Self::Produce(body) => body.held_bytes + PRODUCED_BYTES,
             Self::Send(_) => FILE_STAGE_BYTES,
         }

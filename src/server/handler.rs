@@ -79,6 +79,9 @@ pub trait Handler {
     ) {
     }
 
+    /// A pong has come: the peer's answer to a ping of ours, or a sign of life of its own.
+    fn pong(&mut self, _connection: &mut Self::Connection) {}
+
     /// There is room again for messages to a peer, after [`Socket::await_room`].
     fn drained(&mut self, _socket: &mut Socket<'_, '_>, _connection: &mut Self::Connection) {}
 

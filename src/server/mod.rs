@@ -33,6 +33,7 @@ mod stop;
 mod tests;
 mod ticket;
 mod topics;
+mod upgrade;
 mod wake;
 mod web;
 
@@ -54,6 +55,7 @@ pub use socket::{Message, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
 pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX};
+pub use upgrade::{Origins, Upgrade};
 pub use wake::Wake;
 pub use web::SubscribeError;
 

@@ -6,17 +6,16 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::Wake;
 use super::answer::{self, Answer, Streamed, Then, begin, encoded, fixes_content};
 use super::body_sender::{self, BodySender};
 use super::compression::Offer;
 use super::ticket::Ticket;
 use super::wake::Mail;
-use super::{Request, Wake};
 use crate::conn::outgoing::Source;
 use crate::driver::Token;
-use crate::http::{DateCache, EncodeError, Method, ReplyHead, ReplyTo, Status, Version};
+use crate::http::{DateCache, EncodeError, ReplyHead, ReplyTo, Status};
 use crate::reactor::Post;
-use crate::ws;
 
 /// Proof that a request was answered.
 #[derive(Debug)]
@@ -182,60 +181,9 @@ impl<'r> Reply<'r> {
         }
     }
 
-    /// Makes the connection a WebSocket, if the request asks for that by the rules (RFC 6455 §4.2). Otherwise refuses
-    /// with the status that the rules ask for: 426 for a plain GET.
-    pub fn websocket(self, request: &Request<'_>) -> Replied {
-        self.websocket_with(request, &[])
-            .expect("no field is no wrong field")
-    }
-
-    /// As [`websocket`](Self::websocket), with fields of one's own in the 101.
-    ///
-    /// # Errors
-    /// As [`ReplyFields::field`], also for the fields that the handshake itself writes.
-    pub fn websocket_with(
-        self,
-        request: &Request<'_>,
-        extra: &[(&str, &[u8])],
-    ) -> Result<Replied, EncodeError> {
-        let head = request.head();
-        // RFC 9110 §9.3.2: HEAD gets the head that a GET would get. It cannot upgrade, so it stands for a plain GET.
-        let is_head = head.method == Method::Head;
-        let fields = head.fields.clone().filter(|_| !is_head);
-        match ws::accept(
-            is_head || head.method == Method::Get,
-            head.version == Version::Http11,
-            fields,
-        ) {
-            Ok(accept) => {
-                // Checked as any reply's fields are, before a byte is written.
-                let mut checked = Vec::new();
-                for (name, value) in extra {
-                    encode_handshake_field(&mut checked, name, value)?;
-                }
-                ws::encode_101(self.out, &accept.key_accept, None);
-                // In front of the blank line.
-                self.out.truncate(self.out.len() - 2);
-                self.out.extend_from_slice(&checked);
-                self.out.extend_from_slice(b"\r\n");
-                Ok(Replied(Answer {
-                    status: Status::SWITCHING_PROTOCOLS,
-                    bytes: 0,
-                    keep_alive: true,
-                    then: Then::WebSocket,
-                }))
-            }
-            Err(refusal) => {
-                let status = Status::new(refusal.status).unwrap_or(Status::BAD_REQUEST);
-                let mut fields = self.status(status);
-                for (name, value) in refusal.fields() {
-                    fields = fields
-                        .field(name, value)
-                        .expect("constants without control bytes");
-                }
-                Ok(fields.content("text/plain; charset=utf-8", refusal.reason.as_bytes()))
-            }
-        }
+    /// Where to write a reply that is no ordinary one.
+    pub(super) fn into_out(self) -> &'r mut Vec<u8> {
+        self.out
     }
 
     /// The value of its Date field.
@@ -350,7 +298,11 @@ impl ReplyFields<'_> {
 }
 
 /// Checks a field as a reply's head does, and writes it.
-fn encode_handshake_field(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn encode_handshake_field(
+    out: &mut Vec<u8>,
+    name: &str,
+    value: &[u8],
+) -> Result<(), EncodeError> {
     const OF_THE_HANDSHAKE: [&str; 5] = [
         "connection",
         "upgrade",

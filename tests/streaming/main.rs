@@ -16,7 +16,7 @@ use longshore::http::{Head, Status};
 use longshore::sys::Address;
 use longshore::{
     Backend, Body, BodySender, Handler, Incoming, Produced, Replied, Reply, Request, Response,
-    SendError, Server, Source, Stopper, Ticket, Wake, Workers,
+    SendError, Server, Source, Stopper, Ticket, Upgrade, Wake, Workers,
 };
 
 const BACKENDS: [Backend; 3] = [Backend::Epoll, Backend::IoUring, Backend::Mio];
@@ -187,12 +187,17 @@ impl Handler for Application {
                 Err(error) => panic!("refused, as it should be: {error:?}"),
             },
             b"/ws" => reply
-                .websocket_with(&request, &[("X-Server", b"of mine")])
+                .upgrade(
+                    &request,
+                    &Upgrade::new().fields(&[("X-Server", b"of mine")]),
+                )
                 .expect("a plain field"),
-            b"/ws-split" => match reply.websocket_with(&request, &[("X-A", b"a\r\nX-B: c")]) {
-                Ok(replied) => replied,
-                Err(error) => panic!("refused, as it should be: {error:?}"),
-            },
+            b"/ws-split" => {
+                match reply.upgrade(&request, &Upgrade::new().fields(&[("X-A", b"a\r\nX-B: c")])) {
+                    Ok(replied) => replied,
+                    Err(error) => panic!("refused, as it should be: {error:?}"),
+                }
+            }
             b"/in" | b"/in-paused" => reply.text(&std::mem::take(received).to_string()),
             _ => reply.text("plain"),
         }

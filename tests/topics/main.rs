@@ -35,9 +35,9 @@ impl Handler for Application {
             match socket.subscribe(topic, history.parse().expect("a number")) {
                 Ok(()) => {}
                 Err(SubscribeError::InvalidTopic) => {
-                    assert_eq!(socket.send_text("invalid"), Sent::Now)
+                    assert_eq!(socket.send_text("invalid"), Sent::Now);
                 }
-                Err(SubscribeError::TooMany) => assert_eq!(socket.send_text("too many"), Sent::Now),
+                Err(SubscribeError::TooMany) => assert_eq!(socket.send_text("too many"), Sent::Now);,
             }
         } else if let Some(topic) = text.strip_prefix('-') {
             socket.unsubscribe(topic);

@@ -24,7 +24,7 @@ use crate::driver::{Config, Driver};
 use crate::http::{Head, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
-use crate::server::web::{Journal, Web};
+use crate::server::web::{Journal, Topics, Web};
 use crate::server::{
     Body, Files, Handler, Incoming, Produced, Replied, Reply, Request, Source, Wake,
 };
@@ -256,7 +256,7 @@ impl Stage {
         let ceiling = Ceiling::new(bytes_max);
         let budget = Budget::new(ceiling.clone());
         let mut reactor = Reactor::new(driver, Arc::new(limits), budget, |post| {
-            Web::new(handler, post, Journal::default(), None)
+            Web::new(handler, post, Journal::default(), None, Topics::alone())
         });
         reactor.listen(listener).unwrap();
         Self {

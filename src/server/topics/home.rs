@@ -103,12 +103,6 @@ impl Homes {
             self.topics.remove(topic);
         }
     }
-
-    /// How many topics are at home here.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.topics.len()
-    }
 }
 
 impl Home {

@@ -7,7 +7,7 @@ use crate::conn::Io;
 use crate::conn::exchange::Exchange;
 use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, ReplyTo, Status};
 use crate::reactor::Post;
-use crate::server::answer::{Answer, Outcome, Portion, Then, encode_response};
+use crate::server::answer::{Answer, Opening, Outcome, Portion, Then, encode_response};
 use crate::server::compression::Offer;
 use crate::server::incoming::Decision;
 use crate::server::reply::Desk;
@@ -18,7 +18,7 @@ use crate::server::{Body, Handler, Incoming, Replied, Reply, Request, Response, 
 const FULL: &str = "The server's memory limit is reached.";
 
 impl<H: Handler> Web<H> {
-    /// Answers every complete request in `input`. True when the connection became a WebSocket; the frames follow.
+    /// Answers every complete request in `input`. Says how the connection became a WebSocket, if it did; the frames follow.
     #[inline]
     pub(super) fn read_requests(
         &mut self,
@@ -26,24 +26,24 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         input: &mut Input<'_>,
         io: &mut Io<'_>,
-    ) -> bool {
+    ) -> Option<Opening> {
         while !io.wants_no_input() {
             let upgraded = match exchange.next(input, io) {
                 None => break,
                 Some(Event::Head(head)) => self.head(head, exchange, application, input, io),
                 Some(Event::Body(piece)) => {
                     self.body(piece, exchange, application, io);
-                    false
+                    None
                 }
                 Some(Event::End) => self.end(exchange, application, io),
             };
-            if upgraded {
-                return true;
+            if upgraded.is_some() {
+                return upgraded;
             }
         }
         self.tell_refusal(input.unread(), io);
         exchange.set_deadline(input.unread(), io);
-        false
+        None
     }
 
     /// Tells the journal of a refusal that no handler knows of. `unread` begins with the request, if no more of it was
@@ -68,7 +68,7 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         input: &mut Input<'b>,
         io: &mut Io<'_>,
-    ) -> bool {
+    ) -> Option<Opening> {
         exchange.begin(head.reply_to());
         if !head.has_body() && head.framing != Framing::Chunked {
             // The end follows at once; it says nothing more.
@@ -96,7 +96,7 @@ impl<H: Handler> Web<H> {
             {
                 exchange.to.keep_alive = false;
                 let request = Request::new(head, &mut []);
-                if self.answer(request, exchange, application, io) {
+                if self.answer(request, exchange, application, io).is_some() {
                     // The body that was not read would be taken for frames.
                     io.abort();
                 }
@@ -111,7 +111,7 @@ impl<H: Handler> Web<H> {
                 if declared.is_some_and(|bytes| input.len() as u64 >= bytes) =>
             {
                 let Some(Event::Body(body)) = exchange.next(input, io) else {
-                    return false;
+                    return None;
                 };
                 let _ = exchange.next(input, io);
                 return self.answer(Request::new(head, body), exchange, application, io);
@@ -128,7 +128,7 @@ impl<H: Handler> Web<H> {
             }
         }
         self.tell(noted.as_ref(), None, io);
-        false
+        None
     }
 
     /// A piece of a body that did not come in one lend with its head.
@@ -177,7 +177,7 @@ impl<H: Handler> Web<H> {
         exchange: &mut Exchange,
         application: &mut H::Connection,
         io: &mut Io<'_>,
-    ) -> bool {
+    ) -> Option<Opening> {
         let mut message = io.take_message();
         let (head, body) = message.split_at_mut(exchange.head_bytes as usize);
         let upgraded = match Head::parse(head) {
@@ -185,7 +185,7 @@ impl<H: Handler> Web<H> {
             Err(error) => {
                 debug_assert!(false, "a stored head was accepted before");
                 exchange.refuse_with(error.status(), error.reason(), io);
-                false
+                None
             }
         };
         io.recycle_message(message);
@@ -200,7 +200,7 @@ impl<H: Handler> Web<H> {
         exchange: &mut Exchange,
         application: &mut H::Connection,
         io: &mut Io<'_>,
-    ) -> bool {
+    ) -> Option<Opening> {
         self.requests += 1;
         // Looked at only now: the stop may have come while the body did.
         exchange.to.keep_alive &= !io.shared.stopping && !exchange.is_last(io);
@@ -225,7 +225,7 @@ impl<H: Handler> Web<H> {
             };
             exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
             self.tell(noted.as_ref(), None, io);
-            return false;
+            return None;
         };
         let told = noted.is_some().then(|| answer.outcome());
         let upgraded = answered(answer, before, exchange, io);
@@ -278,17 +278,22 @@ impl<H: Handler> Web<H> {
     }
 }
 
-/// A reply was begun, from where `out` held `before` bytes. True when the connection became a WebSocket.
+/// A reply was begun, from where `out` held `before` bytes. Says how the connection became a WebSocket, if it did.
 #[inline]
-fn answered(answer: Answer, before: usize, exchange: &mut Exchange, io: &mut Io<'_>) -> bool {
+fn answered(
+    answer: Answer,
+    before: usize,
+    exchange: &mut Exchange,
+    io: &mut Io<'_>,
+) -> Option<Opening> {
     if !io.may_keep(before) || !io.has_room_if(answer.then.held_bytes()) {
         io.out().truncate(before);
         exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
-        return false;
+        return None;
     }
     match answer.then {
         Then::Nothing => exchange.replied(answer.keep_alive, io),
-        Then::WebSocket => return true,
+        Then::WebSocket(opening) => return Some(opening),
         Then::Defer(cancelled) => exchange.wait_for_reply(answer.keep_alive, cancelled, io),
         Then::Produce(body) => exchange.send_body(*body, answer.keep_alive, io),
         Then::Send(portions) => {
@@ -301,7 +306,7 @@ fn answered(answer: Answer, before: usize, exchange: &mut Exchange, io: &mut Io<
             exchange.replied(answer.keep_alive, io);
         }
     }
-    false
+    None
 }
 
 /// Encodes a reply that came from another thread, and says what became of it.

@@ -13,8 +13,12 @@ use crate::server::{Handler, SUBSCRIPTIONS_MAX};
 pub(crate) struct Member {
     pub(in crate::server) websocket: WebSocket,
     /// The topics that it subscribes to; most connections have none.
-    pub(in crate::server) topics: Option<Box<Vec<Arc<str>>>>,
+    pub(in crate::server) topics: Option<Box<Subscriptions>>,
 }
+
+/// The topics that a connection subscribes to.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions(Vec<Arc<str>>);
 
 /// Why a subscription was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Member {
     fn subscribes_to(&self, topic: &str) -> bool {
         self.topics
             .as_ref()
-            .is_some_and(|topics| topics.iter().any(|own| **own == *topic))
+            .is_some_and(|topics| topics.0.iter().any(|own| **own == *topic))
     }
 }
 
@@ -80,7 +84,7 @@ impl Topics {
     /// A connection wants to subscribe; its topic's home welcomes it.
     pub(in crate::server) fn subscribe(
         &self,
-        topics: &mut Option<Box<Vec<Arc<str>>>>,
+        topics: &mut Option<Box<Subscriptions>>,
         topic: &str,
         history: usize,
         token: Token,
@@ -88,7 +92,7 @@ impl Topics {
         if !is_topic(topic) {
             return Err(SubscribeError::InvalidTopic);
         }
-        let own = topics.get_or_insert_default();
+        let own = &mut topics.get_or_insert_default().0;
         if own.iter().any(|own| **own == *topic) {
             return Ok(());
         }
@@ -110,11 +114,13 @@ impl Topics {
     /// A connection leaves a topic.
     pub(in crate::server) fn leave(
         &mut self,
-        topics: &mut Option<Box<Vec<Arc<str>>>>,
+        topics: &mut Option<Box<Subscriptions>>,
         topic: &str,
         token: Token,
     ) {
-        let Some(own) = topics else { return };
+        let Some(Subscriptions(own)) = topics.as_deref_mut() else {
+            return;
+        };
         let Some(place) = own.iter().position(|own| **own == *topic) else {
             return;
         };
@@ -198,7 +204,7 @@ impl Topics {
 impl<H: Handler> Web<H> {
     /// The WebSocket is over: so are its subscriptions.
     pub(super) fn leave_all(&mut self, member: &mut Member, token: Token) {
-        for topic in member.topics.take().into_iter().flat_map(|topics| *topics) {
+        for topic in member.topics.take().into_iter().flat_map(|topics| topics.0) {
             self.topics.left(topic, token);
         }
     }

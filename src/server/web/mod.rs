@@ -119,10 +119,8 @@ impl<H: Handler> Service for Web<H> {
                     return;
                 }
             };
-            if !upgraded {
-                return;
-            }
-            let mut member = Member::new(WebSocket::new(io));
+            let Some(opening) = upgraded else { return };
+            let mut member = Member::new(WebSocket::new(opening.policy, io));
             self.open(&mut member, &mut state.application, io);
             if io.shared.stopping {
                 let websocket = &mut member.websocket;

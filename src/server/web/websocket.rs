@@ -53,6 +53,9 @@ impl<H: Handler> Web<H> {
                 self.assemble(piece, member, application, io);
             }
         }
+        if member.websocket.take_pong() {
+            guarded(io.token.index, "pong", || self.handler.pong(application));
+        }
         member.websocket.set_deadline(io);
     }
 
