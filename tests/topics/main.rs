@@ -37,7 +37,7 @@ impl Handler for Application {
                 Err(SubscribeError::InvalidTopic) => {
                     assert_eq!(socket.send_text("invalid"), Sent::Now);
                 }
-                Err(SubscribeError::TooMany) => assert_eq!(socket.send_text("too many"), Sent::Now);,
+                Err(SubscribeError::TooMany) => assert_eq!(socket.send_text("too many"), Sent::Now),
             }
         } else if let Some(topic) = text.strip_prefix('-') {
             socket.unsubscribe(topic);
