@@ -146,10 +146,10 @@ struct WebSocketFlags {
     #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(close_timeout)))]
     close_timeout: Seconds,
     /// Without a message from a WebSocket client; 0: for ever; after it: close code 1001
-    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_idle_timeout)))]
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_idle_timeout)), value_parser = seconds_or_none)]
     websocket_idle_timeout: Seconds,
     /// From the handshake on; 0: no limit; after it: close code 1001
-    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_lifetime_max)))]
+    #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_lifetime_max)), value_parser = seconds_or_none)]
     websocket_lifetime_max: Seconds,
     /// Messages that a topic keeps for later subscribers
     #[arg(long, value_name = "N", default_value_t = default!(topic_history_max))]
@@ -174,6 +174,16 @@ impl FromStr for Seconds {
             return Err("must be from 0.05 to 100000000 seconds");
         }
         Ok(Self(Duration::from_secs_f64(seconds)))
+    }
+}
+
+/// Seconds, where 0 means none.
+fn seconds_or_none(text: &str) -> Result<Seconds, String> {
+    match text {
+        "0" => Ok(Seconds(Duration::ZERO)),
+        _ => text
+            .parse()
+            .map_err(|error| format!("{error}, or 0 for none")),
     }
 }
 
