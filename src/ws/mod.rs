@@ -39,6 +39,8 @@
 // Every file below forbids `unsafe`, except `unmask_simd`, which a `forbid` here would reach.
 mod close;
 mod decode;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 mod encode;
 mod error;
 mod frame;
