@@ -69,6 +69,9 @@ pub struct Limits {
     pub websocket_idle_timeout: Duration,
     /// From a WebSocket's handshake on. Default 0: no limit. After it: close code 1001.
     pub websocket_lifetime_max: Duration,
+    /// Bytes of the contexts that compress and inflate WebSocket messages, of all connections together. Default 64 MiB. At
+    /// it: an offer that would keep contexts is declined; a compressed message gets close code 1013.
+    pub deflate_memory_bytes_max: usize,
     /// Messages that a topic keeps for later subscribers. Default 0: none.
     pub topic_history_max: u32,
     /// Bytes of a topic's history. Default 1 MiB. Above it the oldest go.
@@ -111,6 +114,7 @@ impl Default for Limits {
             close_timeout: Duration::from_secs(5),
             websocket_idle_timeout: Duration::ZERO,
             websocket_lifetime_max: Duration::ZERO,
+            deflate_memory_bytes_max: 64 * MIB,
             topic_history_max: 0,
             topic_history_bytes_max: MIB,
             linger_timeout: Duration::from_secs(2),

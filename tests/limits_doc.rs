@@ -90,6 +90,7 @@ fn every_limit_stands_in_the_table_with_its_default() {
         close_timeout,
         websocket_idle_timeout,
         websocket_lifetime_max,
+        deflate_memory_bytes_max,
         topic_history_max,
         topic_history_bytes_max,
         linger_timeout,

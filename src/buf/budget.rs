@@ -27,6 +27,35 @@ impl Ceiling {
     }
 }
 
+impl Ceiling {
+    /// Takes `bytes` at once, until the charge is dropped. For things that are few and large.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn charge(ceiling: &Arc<Self>, bytes: usize) -> Option<Charge> {
+        let before = ceiling.taken.fetch_add(bytes, Ordering::Relaxed);
+        let charge = Charge {
+            ceiling: ceiling.clone(),
+            bytes,
+        };
+        // Dropped again if it was too much.
+        (before + bytes <= ceiling.bytes_max).then_some(charge)
+    }
+}
+
+/// Bytes taken from a [`Ceiling`], given back when it is dropped.
+#[cfg(feature = "deflate")]
+#[derive(Debug)]
+pub(crate) struct Charge {
+    ceiling: Arc<Ceiling>,
+    bytes: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.ceiling.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// One reactor's account under the [`Ceiling`].
 #[derive(Debug)]
 pub(crate) struct Budget {

@@ -30,6 +30,8 @@ mod pool;
 #[cfg(feature = "server")]
 mod slab;
 
+#[cfg(all(feature = "server", feature = "deflate"))]
+pub(crate) use budget::Charge;
 #[cfg(feature = "server")]
 pub(crate) use budget::{Budget, Ceiling};
 #[cfg(feature = "server")]

@@ -18,11 +18,35 @@ const ECHO: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 pub(crate) struct Demo {
     /// What stands under `/static/`, if anything does.
     files: Option<Files>,
+    /// On what terms `/ws` compresses, if it does.
+    #[cfg(feature = "deflate")]
+    deflate: Option<longshore::Deflate>,
 }
 
 impl Demo {
     pub(crate) fn new(files: Option<Files>) -> Self {
-        Self { files }
+        Self {
+            files,
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
+    }
+
+    /// Compresses the messages of `/ws`.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn deflate(mut self, deflate: Option<longshore::Deflate>) -> Self {
+        self.deflate = deflate;
+        self
+    }
+
+    /// The terms of `/ws`. Open to every page, so that tools and demonstrations anywhere can use it: it only echoes.
+    fn upgrade(&self) -> Upgrade<'static> {
+        let upgrade = Upgrade::new().origins(Origins::Any);
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = self.deflate {
+            return upgrade.deflate(deflate);
+        }
+        upgrade
     }
 
     /// What of a path counts from the root of the static files.
@@ -149,9 +173,8 @@ impl Handler for Demo {
             Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
             Route::Pipeline => reply.text("ok"),
             Route::Echo => echo(&request, reply),
-            // Open to every page, so that tools and demonstrations anywhere can use it: it only echoes.
             Route::WebSocket => reply
-                .upgrade(&request, &Upgrade::new().origins(Origins::Any))
+                .upgrade(&request, &self.upgrade())
                 .expect("no field is no wrong field"),
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
             Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {

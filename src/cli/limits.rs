@@ -151,6 +151,9 @@ struct WebSocketFlags {
     /// From the handshake on; 0: no limit; after it: close code 1001
     #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(websocket_lifetime_max)), value_parser = seconds_or_none)]
     websocket_lifetime_max: Seconds,
+    /// Bytes of all contexts for compression; at it: offers that would keep some are declined
+    #[arg(long, value_name = "BYTES", default_value_t = default!(deflate_memory_bytes_max))]
+    deflate_memory_bytes_max: usize,
     /// Messages that a topic keeps for later subscribers
     #[arg(long, value_name = "N", default_value_t = default!(topic_history_max))]
     topic_history_max: u32,
@@ -232,6 +235,7 @@ impl Flags {
             close_timeout: websocket.close_timeout.0,
             websocket_idle_timeout: websocket.websocket_idle_timeout.0,
             websocket_lifetime_max: websocket.websocket_lifetime_max.0,
+            deflate_memory_bytes_max: websocket.deflate_memory_bytes_max,
             topic_history_max: websocket.topic_history_max,
             topic_history_bytes_max: websocket.topic_history_bytes_max,
             linger_timeout: times.linger_timeout.0,

@@ -5,6 +5,8 @@
 
 mod access_log;
 mod content;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod demo;
 mod doctor;
 mod limits;

@@ -10,6 +10,8 @@ use longshore::{AccessLog, Backend, Bound, Report, Server, Stopper, Workers};
 
 use super::access_log::{self, AccessLogOptions, Terminal};
 use super::content::ContentOptions;
+#[cfg(feature = "deflate")]
+use super::deflate::DeflateOptions;
 use super::demo::Demo;
 use super::limits::LimitOptions;
 
@@ -49,6 +51,9 @@ pub(crate) struct Serve {
     access: AccessLogOptions,
     #[command(flatten)]
     content: ContentOptions,
+    #[cfg(feature = "deflate")]
+    #[command(flatten)]
+    deflate: DeflateOptions,
     #[command(flatten)]
     sockets: SocketOptions,
     #[command(flatten)]
@@ -166,7 +171,12 @@ impl Serve {
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
         wait_for_signals(signals, bound.stopper(), log.clone())?;
-        let result = bound.run(|_worker| Demo::new(files.clone()));
+        let result = bound.run(|_worker| {
+            let demo = Demo::new(files.clone());
+            #[cfg(feature = "deflate")]
+            let demo = demo.deflate(self.deflate.deflate());
+            demo
+        });
         // The thread that waits for signals still holds the log, so it does not close by itself.
         if let Some(log) = log {
             access_log::close(log);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::deflated::Shop;
 use super::stream::{Busy, Flags, Life, Stream};
 use super::tick::{Tick, Timeouts};
 use crate::buf::{Budget, FileSlice, Part, Pool};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: bool,
     /// The status of the last refusal and its bytes of content, until the service looks.
     pub(crate) refused: Option<(Status, u64)>,
+    /// Compressors and inflaters of WebSockets.
+    pub(crate) shop: Shop,
     /// Memory for one call at a time, left empty by each.
     pub(crate) scratch: Vec<u8>,
     #[expect(
@@ -58,6 +61,7 @@ impl Shared {
             date: DateCache::new(),
             stopping: false,
             refused: None,
+            shop: Shop::default(),
             scratch: Vec::new(),
             boxes: Vec::new(),
         }
@@ -165,6 +169,12 @@ impl<'a> Io<'a> {
     #[inline]
     pub(crate) fn out_and_date(&mut self) -> (&mut Vec<u8>, &DateCache) {
         (self.cork, &self.shared.date)
+    }
+
+    /// Where to write, and what compresses.
+    #[inline]
+    pub(crate) fn out_and_shop(&mut self) -> (&mut Vec<u8>, &mut Shop) {
+        (self.cork, &mut self.shared.shop)
     }
 
     /// How many bytes wait to be sent, those of this dispatch included.

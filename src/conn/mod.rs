@@ -17,6 +17,11 @@
 
 pub(crate) mod backlog;
 mod connection;
+#[cfg(feature = "deflate")]
+pub(crate) mod deflated;
+#[cfg(not(feature = "deflate"))]
+#[path = "undeflated.rs"]
+pub(crate) mod deflated;
 pub(crate) mod exchange;
 mod io;
 pub(crate) mod outgoing;

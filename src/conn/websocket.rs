@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::backlog::{Backlog, Payload, Pushed, SlowPeer, Waiting};
+use super::deflated::Deflated;
 use super::io::Io;
 use super::tick::Tick;
 use crate::buf::Input;
@@ -43,12 +44,32 @@ pub(crate) struct WebSocket {
     awaits_room: bool,
     /// Whether a pong has come that the service was not told of.
     heard_pong: bool,
-    /// What waits because the peer does not read, if anything does.
-    backlog: Option<Box<Backlog>>,
+    /// What most connections do not have.
+    more: Option<Box<More>>,
+}
+
+/// What only some connections have.
+#[derive(Debug)]
+struct More {
+    /// Compression, if it was agreed on.
+    deflated: Option<Box<Deflated>>,
+    /// What waits because the peer does not read.
+    backlog: Backlog,
     /// When it ends whatever happens, if it has to.
     ends_at: Tick,
     /// When it ends unless a message comes, if it has to.
     idle_at: Tick,
+}
+
+impl Default for More {
+    fn default() -> Self {
+        Self {
+            deflated: None,
+            backlog: Backlog::default(),
+            ends_at: Tick::NEVER,
+            idle_at: Tick::NEVER,
+        }
+    }
 }
 
 /// What became of a message.
@@ -67,22 +88,34 @@ pub enum Sent {
 
 impl WebSocket {
     /// Right behind the handshake.
-    pub(crate) fn new(policy: SlowPeer, io: &Io<'_>) -> Self {
+    pub(crate) fn new(policy: SlowPeer, deflated: Option<Box<Deflated>>, io: &Io<'_>) -> Self {
+        let mut decoder = Decoder::new(Role::Server);
+        if deflated.is_some() {
+            decoder.allow_rsv1();
+        }
         let timeouts = &io.shared.timeouts;
         let unless_zero = |ticks| match ticks {
             0 => Tick::NEVER,
             ticks => io.shared.now.after(ticks),
         };
+        let (lifetime, idle) = (timeouts.websocket_lifetime, timeouts.websocket_idle);
+        let has_more = deflated.is_some() || lifetime > 0 || idle > 0;
+        let more = has_more.then(|| {
+            Box::new(More {
+                deflated,
+                ends_at: unless_zero(lifetime),
+                idle_at: unless_zero(idle),
+                ..More::default()
+            })
+        });
         Self {
-            decoder: Decoder::new(Role::Server),
+            decoder,
             session: Session::new(),
             phase: Phase::Quiet,
             policy,
             awaits_room: false,
             heard_pong: false,
-            backlog: None,
-            ends_at: unless_zero(timeouts.websocket_lifetime),
-            idle_at: unless_zero(timeouts.websocket_idle),
+            more,
         }
     }
 
@@ -108,8 +141,44 @@ impl WebSocket {
             return self.wait(Waiting { kind, key, payload }, io);
         }
         let waits = io.waits();
-        encode_message(io.out(), kind, payload);
+        self.encode(kind, payload, io);
         if waits { Sent::Queued } else { Sent::Now }
+    }
+
+    /// Writes a message, compressed if that was agreed on and is worth while.
+    #[inline]
+    fn encode(&mut self, kind: Kind, payload: &[u8], io: &mut Io<'_>) {
+        let (out, shop) = io.out_and_shop();
+        let compressed = deflated(&mut self.more)
+            .is_some_and(|deflated| deflated.encode(kind, payload, shop, out));
+        if !compressed {
+            encode_message(io.out(), kind, payload);
+        }
+    }
+
+    /// Inflates a piece of a compressed message, behind those that are put together already. False if the connection is
+    /// failed for it.
+    pub(crate) fn inflate(&mut self, piece: &Piece<'_>, io: &mut Io<'_>) -> bool {
+        let limit = io.shared.limits.message_bytes_max;
+        let mut message = io.take_message();
+        let (_, shop) = io.out_and_shop();
+        let inflated = match deflated(&mut self.more) {
+            Some(deflated) => deflated.inflate(
+                piece.kind,
+                piece.bytes,
+                piece.last,
+                limit,
+                shop,
+                &mut message,
+            ),
+            // The decoder refuses RSV1 then.
+            None => Ok(()),
+        };
+        *io.message() = message;
+        if let Err((code, reason)) = inflated {
+            self.abandon(code, reason, io);
+        }
+        inflated.is_ok()
     }
 
     /// Sends a frame that other connections send too, or lets it wait. Its header has `header` bytes.
@@ -139,11 +208,11 @@ impl WebSocket {
     /// Whether messages have to wait, uncompressed, because the peer does not read.
     #[inline]
     fn must_wait(&self, io: &Io<'_>) -> bool {
-        self.policy != SlowPeer::Disconnect && (self.backlog.is_some() || io.is_blocked())
+        self.policy != SlowPeer::Disconnect && (self.backlog_bytes() > 0 || io.is_blocked())
     }
 
     fn wait(&mut self, message: Waiting, io: &mut Io<'_>) -> Sent {
-        let backlog = self.backlog.get_or_insert_default();
+        let backlog = &mut self.more.get_or_insert_default().backlog;
         let pushed = backlog.push(message, self.policy, io.shared.limits.outbox_bytes_max);
         io.charge_producing(backlog.bytes());
         io.produce();
@@ -167,17 +236,15 @@ impl WebSocket {
 
     /// There is room: sends what waits. True if the service wanted to be told of it, and nothing waits any more.
     pub(crate) fn writable(&mut self, io: &mut Io<'_>) -> bool {
-        while let Some(backlog) = self.backlog.as_mut() {
+        while self.backlog_bytes() > 0 {
             if io.is_blocked() {
-                io.charge_producing(backlog.bytes());
+                io.charge_producing(self.backlog_bytes());
                 return false;
             }
-            match backlog.pop() {
-                Some(message) if self.session.may_begin_message() => {
-                    encode_message(io.out(), message.kind, message.payload.as_bytes());
-                }
-                Some(_) => {}
-                None => self.backlog = None,
+            let more = self.more.as_mut();
+            let message = more.and_then(|more| more.backlog.pop());
+            if let Some(message) = message.filter(|_| self.session.may_begin_message()) {
+                self.encode(message.kind, message.payload.as_bytes(), io);
             }
         }
         io.charge_producing(0);
@@ -187,7 +254,7 @@ impl WebSocket {
 
     /// How many bytes of messages wait uncompressed.
     pub(crate) fn backlog_bytes(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
+        self.more.as_ref().map_or(0, |more| more.backlog.bytes())
     }
 
     /// The next piece of a message. Control frames are answered here, and so are the peer's faults.
@@ -199,9 +266,7 @@ impl WebSocket {
         loop {
             match self.decoder.next(input, &limits) {
                 Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => {
-                    if self.idle_at != Tick::NEVER {
-                        self.idle_at = io.shared.now.after(io.shared.timeouts.websocket_idle);
-                    }
+                    self.note_message(io);
                     return Some(piece);
                 }
                 Ok(Some(Event::Data(_))) => {}
@@ -248,9 +313,27 @@ impl WebSocket {
         }
     }
 
+    /// When it ends whatever happens, and unless a message comes.
+    fn ends(&self) -> (Tick, Tick) {
+        let more = self.more.as_ref();
+        more.map_or((Tick::NEVER, Tick::NEVER), |more| {
+            (more.ends_at, more.idle_at)
+        })
+    }
+
+    /// Part of a message has come.
+    #[inline]
+    fn note_message(&mut self, io: &Io<'_>) {
+        if let Some(more) = &mut self.more
+            && more.idle_at != Tick::NEVER
+        {
+            more.idle_at = io.shared.now.after(io.shared.timeouts.websocket_idle);
+        }
+    }
+
     /// Sets the deadline, no later than the end of the connection's life.
     fn expire_in(&self, ticks: u32, io: &mut Io<'_>) {
-        let end = self.ends_at.min(self.idle_at);
+        let end = self.ends().0.min(self.ends().1);
         io.expire_in(ticks.min(end.since(io.shared.now)));
     }
 
@@ -285,12 +368,13 @@ impl WebSocket {
     /// Closes a connection that has lived its time, or was idle for too long.
     fn is_at_its_end(&mut self, io: &mut Io<'_>) -> bool {
         let now = io.shared.now;
-        let (limit, reason) = if self.ends_at <= now {
+        let (ends_at, idle_at) = self.ends();
+        let (limit, reason) = if ends_at <= now {
             (
                 "websocket_lifetime_max",
                 "the connection has lived its time",
             )
-        } else if self.idle_at <= now {
+        } else if idle_at <= now {
             ("websocket_idle_timeout", "no message came for too long")
         } else {
             return false;
@@ -323,4 +407,10 @@ impl WebSocket {
         }
         io.finish();
     }
+}
+
+/// The compression of a connection that has some.
+#[inline]
+fn deflated(more: &mut Option<Box<More>>) -> Option<&mut Deflated> {
+    more.as_mut()?.deflated.as_deref_mut()
 }

@@ -15,6 +15,7 @@ use super::compression::{Gzipped, Offer};
 use super::ticket::Response;
 use crate::buf::{FILE_STAGE_BYTES, FileSlice};
 use crate::conn::backlog::SlowPeer;
+use crate::conn::deflated::Deflated;
 use crate::conn::outgoing::{Outgoing, Source};
 use crate::http::{DateCache, ReplyBody, ReplyHead, ReplyTo, Status};
 
@@ -52,9 +53,10 @@ impl Answer {
 }
 
 /// How a WebSocket begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Opening {
     pub(super) policy: SlowPeer,
+    pub(super) deflated: Option<Box<Deflated>>,
 }
 
 /// What follows behind the bytes that are encoded.

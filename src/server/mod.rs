@@ -60,5 +60,7 @@ pub use wake::Wake;
 pub use web::SubscribeError;
 
 pub use crate::conn::backlog::SlowPeer;
+#[cfg(feature = "deflate")]
+pub use crate::conn::deflated::Deflate;
 pub use crate::conn::outgoing::{Produced, Source};
 pub use crate::conn::websocket::Sent;

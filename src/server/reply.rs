@@ -12,6 +12,7 @@ use super::body_sender::{self, BodySender};
 use super::compression::Offer;
 use super::ticket::Ticket;
 use super::wake::Mail;
+use crate::buf::Ceiling;
 use crate::conn::outgoing::Source;
 use crate::driver::Token;
 use crate::http::{DateCache, EncodeError, ReplyHead, ReplyTo, Status};
@@ -37,6 +38,9 @@ pub struct Reply<'r> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Desk<'r> {
     pub(super) post: &'r Post<Mail>,
+    /// Over the memory of all connections' compression.
+    #[cfg_attr(not(feature = "deflate"), expect(dead_code))]
+    pub(super) deflate: &'r Arc<Ceiling>,
     pub(super) token: Token,
     pub(super) number: u32,
 }
@@ -184,6 +188,12 @@ impl<'r> Reply<'r> {
     /// Where to write a reply that is no ordinary one.
     pub(super) fn into_out(self) -> &'r mut Vec<u8> {
         self.out
+    }
+
+    /// What bounds the memory for compression.
+    #[cfg(feature = "deflate")]
+    pub(super) fn deflate_ceiling(&self) -> &'r Arc<Ceiling> {
+        self.desk.deflate
     }
 
     /// The value of its Date field.

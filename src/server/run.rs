@@ -120,6 +120,7 @@ impl Bound {
             gate: Gate::new(self.workers),
             server: self.server.clone(),
             hub: self.hub.clone(),
+            deflate: Ceiling::new(self.server.limits.deflate_memory_bytes_max),
         };
         let cpus = if self.server.pin {
             sys::allowed_cpus().map_err(ServerError::Worker)?
@@ -220,6 +221,7 @@ struct Common {
     gate: Gate,
     server: Server,
     hub: Arc<Hub>,
+    deflate: Arc<Ceiling>,
 }
 
 /// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which the
@@ -301,7 +303,8 @@ impl Common {
         let topics = self.topics(seat.number);
         let make_service = |post: Post<Mail>| {
             self.hub.register(seat.number, post.clone());
-            Web::new(make_handler(), post, journal, compressor, topics)
+            let deflate = self.deflate.clone();
+            Web::new(make_handler(), post, journal, compressor, topics, deflate)
         };
         let mut reactor = Reactor::new(driver, self.limits.clone(), budget, make_service);
         for listener in listeners {

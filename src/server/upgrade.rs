@@ -6,6 +6,13 @@ use super::{Replied, Reply, Request};
 use crate::conn::backlog::SlowPeer;
 use crate::http::{EncodeError, Method, Status, Version};
 use crate::ws;
+#[cfg(feature = "deflate")]
+use crate::{
+    buf::Ceiling,
+    conn::deflated::{Deflate, Deflated},
+};
+#[cfg(feature = "deflate")]
+use std::sync::Arc;
 
 /// Which pages may open the WebSocket (RFC 6455 §10.2). A client that sends no Origin is no browser, and may always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,6 +52,8 @@ pub struct Upgrade<'u> {
     protocols: &'u [&'u str],
     fields: &'u [(&'u str, &'u [u8])],
     policy: SlowPeer,
+    #[cfg(feature = "deflate")]
+    deflate: Option<Deflate>,
 }
 
 impl<'u> Upgrade<'u> {
@@ -76,6 +85,31 @@ impl<'u> Upgrade<'u> {
     pub fn on_slow_peer(mut self, policy: SlowPeer) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Compresses messages (permessage-deflate, RFC 7692), for clients that offer it. If the memory for compression does
+    /// not allow the contexts that would be kept, the offer is declined, and messages go as they are.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+
+    /// Agrees on compression, and writes the field that says so.
+    #[cfg(feature = "deflate")]
+    fn agree(
+        &self,
+        accept: &ws::Accept<'_>,
+        ceiling: &Arc<Ceiling>,
+        fields: &mut Vec<u8>,
+    ) -> Option<Box<Deflated>> {
+        let deflate = self.deflate?;
+        let accepted = deflate.settings.accept(accept.extensions())?;
+        let deflated = Deflated::new(accepted.agreed, deflate, ceiling)?;
+        fields.extend_from_slice(b"Sec-WebSocket-Extensions: ");
+        fields.extend_from_slice(accepted.reply.as_str().as_bytes());
+        fields.extend_from_slice(b"\r\n");
+        Some(Box::new(deflated))
     }
 
     /// The subprotocol that would be chosen.
@@ -132,6 +166,10 @@ impl Reply<'_> {
             let reason = "This page's origin may not open a WebSocket here.";
             return Ok(self.error(Status::FORBIDDEN, reason));
         }
+        #[cfg(feature = "deflate")]
+        let deflated = upgrade.agree(&accept, self.deflate_ceiling(), &mut extra);
+        #[cfg(not(feature = "deflate"))]
+        let deflated = None;
         let out = self.into_out();
         ws::encode_101(out, &accept.key_accept, upgrade.chosen(&accept));
         // In front of the blank line.
@@ -144,6 +182,7 @@ impl Reply<'_> {
             keep_alive: true,
             then: Then::WebSocket(Opening {
                 policy: upgrade.policy,
+                deflated,
             }),
         }))
     }

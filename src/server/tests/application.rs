@@ -171,7 +171,14 @@ impl Client {
 pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Echo>> {
     let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
     Reactor::new(driver, Arc::new(limits), budget, |post| {
-        Web::new(Echo, post, Journal::default(), None, Topics::alone())
+        Web::new(
+            Echo,
+            post,
+            Journal::default(),
+            None,
+            Topics::alone(),
+            Ceiling::new(0),
+        )
     })
 }
 

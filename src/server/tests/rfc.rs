@@ -152,7 +152,14 @@ impl Stage {
         let limits = Limits::default();
         let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
         let mut reactor = Reactor::new(driver, Arc::new(limits), budget, |post| {
-            Web::new(Routes, post, Journal::default(), None, Topics::alone())
+            Web::new(
+                Routes,
+                post,
+                Journal::default(),
+                None,
+                Topics::alone(),
+                Ceiling::new(0),
+            )
         });
         reactor.listen(listener).expect("listens");
         Self {

@@ -256,7 +256,14 @@ impl Stage {
         let ceiling = Ceiling::new(bytes_max);
         let budget = Budget::new(ceiling.clone());
         let mut reactor = Reactor::new(driver, Arc::new(limits), budget, |post| {
-            Web::new(handler, post, Journal::default(), None, Topics::alone())
+            Web::new(
+                handler,
+                post,
+                Journal::default(),
+                None,
+                Topics::alone(),
+                Ceiling::new(0),
+            )
         });
         reactor.listen(listener).unwrap();
         Self {

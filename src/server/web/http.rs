@@ -2,7 +2,9 @@
 
 use super::journal::Noted;
 use super::{Web, guarded};
-use crate::buf::Input;
+use std::sync::Arc;
+
+use crate::buf::{Ceiling, Input};
 use crate::conn::Io;
 use crate::conn::exchange::Exchange;
 use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, ReplyTo, Status};
@@ -141,7 +143,7 @@ impl<H: Handler> Web<H> {
     ) {
         exchange.body_came(piece.len());
         if exchange.streams {
-            let mut incoming = Incoming::new(desk(&self.post, exchange, io));
+            let mut incoming = Incoming::new(desk(&self.post, &self.deflate, exchange, io));
             let called = guarded(io.token.index, "body", || {
                 self.handler.body(piece, &mut incoming, application);
             });
@@ -208,7 +210,7 @@ impl<H: Handler> Web<H> {
         let index = io.token.index;
         let noted = self.journal.note(index, request.head());
         let request = request.from(self.journal.peer(index));
-        let desk = desk(&self.post, exchange, io);
+        let desk = desk(&self.post, &self.deflate, exchange, io);
         let before = io.out().len();
         let (out, date) = io.out_and_date();
         let offer = Offer::to(self.compressor.as_mut(), &request.head().fields);
@@ -335,9 +337,15 @@ pub(super) fn answer_later(
     outcome
 }
 
-fn desk<'d>(post: &'d Post<Mail>, exchange: &Exchange, io: &Io<'_>) -> Desk<'d> {
+fn desk<'d>(
+    post: &'d Post<Mail>,
+    deflate: &'d Arc<Ceiling>,
+    exchange: &Exchange,
+    io: &Io<'_>,
+) -> Desk<'d> {
     Desk {
         post,
+        deflate,
         token: io.token,
         number: exchange.number,
     }

@@ -17,12 +17,13 @@ mod websocket;
 pub(super) use journal::Journal;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::Handler;
 use super::compression::{Compressor, Offer};
 use super::topics::News;
 use super::wake::{Mail, What};
-use crate::buf::Input;
+use crate::buf::{Ceiling, Input};
 use crate::conn::exchange::Exchange;
 use crate::conn::websocket::WebSocket;
 use crate::conn::{Io, Service};
@@ -60,6 +61,8 @@ pub(crate) struct Web<H> {
     journal: Journal,
     compressor: Option<Compressor>,
     topics: Topics,
+    /// Over the memory of all connections' compression.
+    deflate: Arc<Ceiling>,
     /// How many requests were answered.
     pub(crate) requests: u64,
     /// How many WebSocket messages came.
@@ -73,6 +76,7 @@ impl<H: Handler> Web<H> {
         journal: Journal,
         compressor: Option<Compressor>,
         topics: Topics,
+        deflate: Arc<Ceiling>,
     ) -> Self {
         Self {
             handler,
@@ -80,6 +84,7 @@ impl<H: Handler> Web<H> {
             journal,
             compressor,
             topics,
+            deflate,
             requests: 0,
             messages: 0,
         }
@@ -120,7 +125,7 @@ impl<H: Handler> Service for Web<H> {
                 }
             };
             let Some(opening) = upgraded else { return };
-            let mut member = Member::new(WebSocket::new(opening.policy, io));
+            let mut member = Member::new(WebSocket::new(opening.policy, opening.deflated, io));
             self.open(&mut member, &mut state.application, io);
             if io.shared.stopping {
                 let websocket = &mut member.websocket;

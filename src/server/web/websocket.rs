@@ -43,7 +43,9 @@ impl<H: Handler> Web<H> {
         while !io.wants_no_input()
             && let Some(piece) = member.websocket.next(input, io)
         {
-            if piece.first && piece.last {
+            if piece.compressed {
+                self.inflate(&piece, member, application, io);
+            } else if piece.first && piece.last {
                 let message = Message {
                     kind: piece.kind,
                     bytes: piece.bytes,
@@ -78,6 +80,32 @@ impl<H: Handler> Web<H> {
         {
             let websocket = &mut member.websocket;
             websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
+        }
+    }
+
+    /// Inflates a piece of the message in hand, and delivers it with the last one.
+    fn inflate(
+        &mut self,
+        piece: &Piece<'_>,
+        member: &mut Member,
+        application: &mut H::Connection,
+        io: &mut Io<'_>,
+    ) {
+        if !member.websocket.inflate(piece, io) {
+            return;
+        }
+        if !io.has_room(piece.bytes.len()) {
+            member.websocket.abandon(CloseCode::TRY_LATER, FULL, io);
+            return;
+        }
+        if piece.last {
+            let mut bytes = io.take_message();
+            let message = Message {
+                kind: piece.kind,
+                bytes: &mut bytes,
+            };
+            self.deliver(message, member, application, io);
+            io.recycle_message(bytes);
         }
     }
 
