@@ -99,6 +99,8 @@ pub enum Call<'a> {
     Getrlimit { resource: u32, soft: u64, hard: u64 },
     /// `setrlimit(2)`
     Setrlimit { resource: u32, soft: u64, hard: u64 },
+    /// `getrandom(2)`; `bytes` is the whole buffer.
+    Getrandom { bytes: &'a [u8], flags: u32 },
     /// `sched_setaffinity(2)` of the calling thread to one processor.
     SchedSetaffinity { cpu: usize },
 
@@ -168,6 +170,7 @@ impl Call<'_> {
             Call::Getdents64 { .. } => "getdents64",
             Call::Getrlimit { .. } => "getrlimit",
             Call::Setrlimit { .. } => "setrlimit",
+            Call::Getrandom { .. } => "getrandom",
             Call::SchedSetaffinity { .. } => "sched_setaffinity",
             Call::Shutdown { .. } => "shutdown",
             Call::Close { .. } => "close",

@@ -20,7 +20,7 @@
 //!               │
 //!           shutdown ─ recv until 0 ─ close
 //!
-//!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock,
+//!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
 //!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals)
 //! ```
 //!
@@ -69,6 +69,7 @@ mod hook;
 mod options;
 mod poll;
 mod probe;
+mod random;
 mod read_options;
 mod rlimit;
 mod show;
@@ -98,6 +99,7 @@ pub use flaky::Flaky;
 pub use options::{SocketOption, setsockopt};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
 pub use probe::{Probe, Silent, Verdict};
+pub use random::getrandom;
 pub use read_options::{
     KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error, fast_open,
     is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6, receive_buffer,

@@ -370,6 +370,10 @@ impl Shown<'_> {
                 let resource = OneOf(resource as i32, flags::RESOURCES);
                 write!(f, "{resource}, {{rlim_cur={soft}, rlim_max={hard}}}")
             }
+            // Not the bytes: they may become keys, and a trace is kept.
+            Call::Getrandom { bytes, flags } => {
+                write!(f, "[{} bytes], {}, {flags}", self.filled(), bytes.len())
+            }
             Call::SchedSetaffinity { cpu } => write!(f, "0, 128, [{cpu}]"),
             _ => Ok(()),
         }
