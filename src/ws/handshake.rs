@@ -9,18 +9,20 @@
 //!            Sec-WebSocket-Protocol: chat, superchat  ─ one of ─▶ Sec-WebSocket-Protocol: chat
 //! ```
 //!
-//! `accept` is the server's half, `reply` the client's. Both take field lines as an iterator of names and values; this
+//! `accept` is the server's half, `request` and `reply` the client's. They take field lines as an iterator of names and values; this
 //! module does not know how they were parsed, checks no Host, and leaves it to others to read the extensions.
 #![forbid(unsafe_code)]
 
 mod accept;
 mod reply;
+mod request;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
 
 pub use accept::{Accept, OFFERS_MAX, Offers, Refusal, accept, encode_101};
 pub use reply::{Reply, ReplyError, check_reply};
+pub use request::{RequestError, RequestOptions, encode_request};
 
 /// RFC 6455 §1.3: appended to the key, so that no server answers right by accident.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

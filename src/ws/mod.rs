@@ -1,7 +1,8 @@
 //! Layer 4, WebSocket (RFC 6455): frames, messages in pieces, the two handshakes.
 //!
 //! ```text
-//!   HTTP fields ──▶ handshake ──▶ 101 ─┐                      opening (§4)
+//!           Uri ──▶ handshake ──▶ GET ─┐                      a client's (§3)
+//!   HTTP fields ──▶ handshake ──▶ 101 ─┤                      opening (§4)
 //!                                      ▼
 //!   lent bytes ──▶ Decoder ──▶ Event::{Data, Ping, Pong, Close}
 //!                  │ frame    header rules, in wire order     (§5.2)
@@ -48,6 +49,7 @@ mod handshake;
 mod session;
 mod unmask;
 mod unmask_simd;
+mod uri;
 mod utf8;
 
 pub use close::CloseCode;
@@ -59,11 +61,12 @@ pub use encode::{
 pub use error::Error;
 pub use frame::Opcode;
 pub use handshake::{
-    Accept, OFFERS_MAX, Offers, Refusal, Reply, ReplyError, accept, accept_key, check_reply,
-    encode_101, encode_key,
+    Accept, OFFERS_MAX, Offers, Refusal, Reply, ReplyError, RequestError, RequestOptions, accept,
+    accept_key, check_reply, encode_101, encode_key, encode_request,
 };
 pub use session::{SendClose, Session, State};
 pub use unmask::unmask;
+pub use uri::{Host, HostField, OtherScheme, ResourceName, Uri, UriError};
 pub use utf8::{InvalidUtf8, Utf8Checker};
 
 /// Which side of the connection this endpoint is (RFC 6455 §5.1): a client masks its frames, a server does not.

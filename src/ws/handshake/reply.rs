@@ -3,16 +3,50 @@
 
 use core::fmt;
 
-use super::{Once, accept_key, contains, is_token, trimmed};
+use super::{Once, accept_key, contains, elements, is_token, trimmed};
 
-/// A server's agreement. The caller still compares both with what it offered, and fails the connection if the server
-/// chose something else (§4.1, steps 5 and 6).
+/// A server's agreement. [`check_offers`](Self::check_offers) says whether it is one to what was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply<'b> {
     /// The subprotocol that the server chose.
     pub protocol: Option<&'b str>,
     /// The extensions that the server chose, unparsed.
     pub extensions: Option<&'b [u8]>,
+}
+
+impl Reply<'_> {
+    /// Compares the server's choice with what the request offered (§4.1, steps 5 and 6). Of extensions only the names:
+    /// whoever offered one reads its parameters.
+    ///
+    /// # Errors
+    /// [`ReplyError::UnofferedExtension`], [`ReplyError::UnofferedProtocol`]: the connection must be failed.
+    ///
+    /// ```
+    /// use longshore::ws::{Reply, ReplyError};
+    /// let reply = Reply { protocol: Some("chat"), extensions: Some(b"permessage-deflate; x=1") };
+    /// assert_eq!(reply.check_offers(&["chat"], &["permessage-deflate"]), Ok(()));
+    /// assert_eq!(reply.check_offers(&["chat"], &[]), Err(ReplyError::UnofferedExtension));
+    /// ```
+    pub fn check_offers(&self, protocols: &[&str], extensions: &[&str]) -> Result<(), ReplyError> {
+        // The grammar of §9.1 lets no comma into a quoted parameter, so commas separate extensions and nothing else.
+        let offered = |chosen: &[u8]| {
+            let mut names = extensions.iter().map(|offer| name(offer.as_bytes()));
+            names.any(|offer| offer == name(chosen))
+        };
+        if !elements(self.extensions.unwrap_or_default()).all(offered) {
+            return Err(ReplyError::UnofferedExtension);
+        }
+        match self.protocol {
+            Some(chosen) if !protocols.contains(&chosen) => Err(ReplyError::UnofferedProtocol),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An extension's name, in front of its parameters.
+fn name(extension: &[u8]) -> &[u8] {
+    let end = extension.iter().position(|&byte| byte == b';');
+    trimmed(&extension[..end.unwrap_or(extension.len())])
 }
 
 /// Why the reply opens no WebSocket.
@@ -30,6 +64,10 @@ pub enum ReplyError {
     Protocol,
     /// `Sec-WebSocket-Extensions` is repeated; one line can hold every extension.
     Extensions,
+    /// An extension that was not offered.
+    UnofferedExtension,
+    /// A subprotocol that was not offered.
+    UnofferedProtocol,
 }
 
 impl fmt::Display for ReplyError {
@@ -43,6 +81,8 @@ impl fmt::Display for ReplyError {
             Self::Accept => "Sec-WebSocket-Accept does not answer our key",
             Self::Protocol => "Sec-WebSocket-Protocol is not one token",
             Self::Extensions => "Sec-WebSocket-Extensions is repeated",
+            Self::UnofferedExtension => "the server chose an extension that was not offered",
+            Self::UnofferedProtocol => "the server chose a subprotocol that was not offered",
         })
     }
 }
@@ -52,7 +92,7 @@ impl core::error::Error for ReplyError {}
 /// Judges a server's reply to a handshake with the `Sec-WebSocket-Key` value `key`.
 ///
 /// # Errors
-/// [`ReplyError`], in the order of its variants.
+/// [`ReplyError`], in the order of its variants up to the offers, which it does not know.
 ///
 /// ```
 /// use longshore::ws;

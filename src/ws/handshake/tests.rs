@@ -315,3 +315,31 @@ fn the_client_believes_no_server() {
         "the server answered 403 instead of 101"
     );
 }
+
+#[test]
+fn the_client_gets_nothing_that_it_did_not_offer() {
+    let reply = |protocol, extensions: &'static str| Reply {
+        protocol,
+        extensions: (!extensions.is_empty()).then_some(extensions.as_bytes()),
+    };
+    let offers = ["a", "b; x=1; y"];
+    let table: &[(Reply<'_>, Result<(), ReplyError>)] = &[
+        (reply(None, ""), Ok(())),
+        (reply(Some("chat"), ""), Ok(())),
+        (reply(Some("Chat"), ""), Err(ReplyError::UnofferedProtocol)),
+        (reply(Some("chat2"), ""), Err(ReplyError::UnofferedProtocol)),
+        (reply(None, "a"), Ok(())),
+        (reply(None, "b ; x=\"2\" , a"), Ok(())),
+        (reply(None, ", a,"), Ok(())),
+        (reply(None, "c"), Err(ReplyError::UnofferedExtension)),
+        (reply(None, "a, c; a"), Err(ReplyError::UnofferedExtension)),
+        (reply(None, ";"), Err(ReplyError::UnofferedExtension)),
+        (reply(None, "x=1"), Err(ReplyError::UnofferedExtension)),
+    ];
+    for (reply, expected) in table {
+        let checked = reply.check_offers(&["chat", "superchat"], &offers);
+        assert_eq!(checked, *expected, "{reply:?}");
+    }
+    let none = reply(Some("chat"), "").check_offers(&[], &[]);
+    assert_eq!(none, Err(ReplyError::UnofferedProtocol));
+}
