@@ -7,6 +7,7 @@
 //!                your Handler                                           refuses to know
 //!   ┌───────────────────────────────────────────────────┐
 //!   │ 7 server   Server, Handler, Request, Reply, Ticket │  descriptors, backends, frames
+//!   │   client   a WebSocket that blocks, for any stream │  backends, HTTP beyond the handshake
 //!   ├───────────────────────────────────────────────────┤
 //!   │ 6 reactor  wait ▶ dispatch ▶ settle ▶ mail ▶ time  │  what the bytes mean; system calls
 //!   ├───────────────────────────────────────────────────┤
@@ -100,7 +101,7 @@
 //! | `gzip` | compressed replies |
 //! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
-//! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`] and [`buf::Input`].
+//! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`], [`client`] and [`buf::Input`].
 #![deny(unsafe_code)]
 
 pub mod sys;
@@ -125,6 +126,8 @@ pub(crate) mod reactor;
 
 #[cfg(feature = "server")]
 mod server;
+
+pub mod client;
 
 // What an operator can listen to, told from all layers.
 #[cfg(feature = "server")]
