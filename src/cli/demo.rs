@@ -1,9 +1,13 @@
 //! The routes of `longshore serve`. They are fixed, so that tools can rely on them.
 
+use std::time::Instant;
+
 use longshore::http::{self, Head, Method, Status};
 use longshore::{
     Body, Files, Handler, Incoming, Message, Origins, Replied, Reply, Request, Socket, Upgrade,
 };
+
+use super::chat;
 
 const INDEX: &str = include_str!("index.html");
 
@@ -21,14 +25,17 @@ pub(crate) struct Demo {
     /// On what terms `/ws` compresses, if it does.
     #[cfg(feature = "deflate")]
     deflate: Option<longshore::Deflate>,
+    /// What stands under `/chat`.
+    room: chat::Room,
 }
 
 impl Demo {
-    pub(crate) fn new(files: Option<Files>) -> Self {
+    pub(crate) fn new(files: Option<Files>, room: chat::Room) -> Self {
         Self {
             files,
             #[cfg(feature = "deflate")]
             deflate: None,
+            room,
         }
     }
 
@@ -57,11 +64,21 @@ impl Demo {
     }
 }
 
-/// What it keeps of each connection.
+/// What it keeps of each connection: most need nothing, so this is one pointer.
 #[derive(Debug, Default)]
-pub(crate) struct Connection {
-    /// Bytes of the upload in hand.
-    uploaded: u64,
+pub(crate) struct Connection(Option<Box<Purpose>>);
+
+/// What a connection is used for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an upload has the box for as long as it lasts, and few last"
+)]
+#[derive(Debug)]
+enum Purpose {
+    /// An upload, of which so many bytes have come.
+    Upload(u64),
+    /// The chat, from the request for its WebSocket on.
+    Chat(chat::Guest),
 }
 
 /// The fixed paths.
@@ -75,6 +92,10 @@ enum Route {
     Echo,
     Upload,
     WebSocket,
+    ChatPage,
+    ChatStyle,
+    ChatScript,
+    ChatSocket,
 }
 
 impl Route {
@@ -87,6 +108,10 @@ impl Route {
             b"/echo" => Self::Echo,
             b"/upload" => Self::Upload,
             b"/ws" => Self::WebSocket,
+            b"/chat" => Self::ChatPage,
+            b"/chat/chat.css" => Self::ChatStyle,
+            b"/chat/chat.js" => Self::ChatScript,
+            b"/chat/ws" => Self::ChatSocket,
             b"/" => Self::Index,
             _ => return None,
         })
@@ -105,7 +130,15 @@ impl Route {
 
     fn allow(self) -> &'static str {
         match self {
-            Self::Index | Self::Plaintext | Self::Json | Self::Pipeline | Self::WebSocket => READ,
+            Self::Index
+            | Self::Plaintext
+            | Self::Json
+            | Self::Pipeline
+            | Self::WebSocket
+            | Self::ChatPage
+            | Self::ChatStyle
+            | Self::ChatScript
+            | Self::ChatSocket => READ,
             Self::Baseline => READ_AND_POST,
             Self::Upload => POST,
             Self::Echo => ECHO,
@@ -127,7 +160,7 @@ impl Handler for Demo {
     type Connection = Connection;
 
     fn head(&mut self, head: &Head<'_>, connection: &mut Connection) -> Body {
-        connection.uploaded = 0;
+        connection.0 = None;
         match Route::of_any(head.target.path()) {
             Some(route) if !route.allows(head.method) => Body::Ignore,
             Some(Route::Upload) if head.method == Method::Post => Body::Stream,
@@ -137,7 +170,12 @@ impl Handler for Demo {
     }
 
     fn body(&mut self, piece: &mut [u8], _: &mut Incoming<'_>, connection: &mut Connection) {
-        connection.uploaded += piece.len() as u64;
+        let purpose = connection
+            .0
+            .get_or_insert_with(|| Box::new(Purpose::Upload(0)));
+        if let Purpose::Upload(bytes) = &mut **purpose {
+            *bytes += piece.len() as u64;
+        }
     }
 
     #[inline]
@@ -173,9 +211,13 @@ impl Handler for Demo {
             Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
             Route::Pipeline => reply.text("ok"),
             Route::Echo => echo(&request, reply),
-            Route::WebSocket => reply
-                .upgrade(&request, &self.upgrade())
-                .expect("no field is no wrong field"),
+            Route::WebSocket => {
+                // The chat's may have been refused on this connection before.
+                connection.0 = None;
+                reply
+                    .upgrade(&request, &self.upgrade())
+                    .expect("no field is no wrong field")
+            }
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
             Route::Baseline => match sum(request.query().unwrap_or_default(), request.body()) {
                 Some(sum) => reply.text(itoa::Buffer::new().format(sum)),
@@ -185,15 +227,50 @@ impl Handler for Demo {
                 ),
             },
             Route::Upload => {
-                let bytes = std::mem::take(&mut connection.uploaded);
+                let bytes = match connection.0.take().as_deref() {
+                    Some(Purpose::Upload(bytes)) => *bytes,
+                    _ => 0,
+                };
                 reply.text(itoa::Buffer::new().format(bytes))
+            }
+            Route::ChatPage => chat::page(reply),
+            Route::ChatStyle => chat::style(reply),
+            Route::ChatScript => chat::script(reply),
+            Route::ChatSocket => {
+                let guest = chat::Guest::new(Instant::now());
+                connection.0 = Some(Box::new(Purpose::Chat(guest)));
+                chat::upgrade(&request, reply)
             }
         }
     }
 
     #[inline]
-    fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, _: &mut Connection) {
-        socket.send(message.kind, message.bytes);
+    fn message(
+        &mut self,
+        message: Message<'_>,
+        socket: &mut Socket<'_, '_>,
+        connection: &mut Connection,
+    ) {
+        match connection.0.as_deref_mut() {
+            Some(Purpose::Chat(guest)) => {
+                guest.message(&message, socket, &self.room, Instant::now());
+            }
+            _ => {
+                socket.send(message.kind, message.bytes);
+            }
+        }
+    }
+
+    fn pong(&mut self, connection: &mut Connection) {
+        if let Some(Purpose::Chat(guest)) = connection.0.as_deref() {
+            guest.pong(Instant::now());
+        }
+    }
+
+    fn closed(&mut self, connection: Connection) {
+        if let Some(Purpose::Chat(mut guest)) = connection.0.map(|purpose| *purpose) {
+            guest.leave(&self.room, Instant::now());
+        }
     }
 }
 
@@ -297,6 +374,10 @@ mod tests {
             "/echo",
             "/upload",
             "/ws",
+            "/chat",
+            "/chat/chat.css",
+            "/chat/chat.js",
+            "/chat/ws",
         ];
         for route in paths.map(|path| Route::of(path.as_bytes()).expect("a fixed path")) {
             let named: Vec<_> = route.allow().split(", ").collect();

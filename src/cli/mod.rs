@@ -4,6 +4,7 @@
 //! error that says what happened and what to do.
 
 mod access_log;
+mod chat;
 mod content;
 #[cfg(feature = "deflate")]
 mod deflate;

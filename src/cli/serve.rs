@@ -9,6 +9,7 @@ use longshore::sys::{self, Address, SocketOption};
 use longshore::{AccessLog, Backend, Bound, Report, Server, Stopper, Workers};
 
 use super::access_log::{self, AccessLogOptions, Terminal};
+use super::chat;
 use super::content::ContentOptions;
 #[cfg(feature = "deflate")]
 use super::deflate::DeflateOptions;
@@ -17,7 +18,7 @@ use super::limits::LimitOptions;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
-/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws, and /static/ with --root
+/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /chat, and /static/ with --root
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
@@ -171,8 +172,10 @@ impl Serve {
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
         wait_for_signals(signals, bound.stopper(), log.clone())?;
+        let room = chat::Room::open(bound.publisher())
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
         let result = bound.run(|_worker| {
-            let demo = Demo::new(files.clone());
+            let demo = Demo::new(files.clone(), room.clone());
             #[cfg(feature = "deflate")]
             let demo = demo.deflate(self.deflate.deflate());
             demo
