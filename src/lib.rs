@@ -99,6 +99,7 @@
 //! | `server` | the loop and the server; comes with each backend and is of no use without one |
 //! | `cli` | the `longshore` program |
 //! | `gzip` | compressed replies |
+//! | `deflate` | compressed WebSocket messages |
 //! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
 //! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`], [`client`] and [`buf::Input`].

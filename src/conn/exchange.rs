@@ -210,6 +210,12 @@ impl Exchange {
 
     /// The body that is on its way cannot be completed. The peer must not take it for whole.
     pub(crate) fn give_up(&mut self, io: &mut Io<'_>) {
+        if let Some(Pending::Sending(body)) = self.pending.as_deref()
+            && body.ends_with_connection()
+        {
+            // A FIN would be its end.
+            io.reset();
+        }
         self.pending = None;
         io.produce_later();
         io.charge_producing(0);

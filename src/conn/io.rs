@@ -280,6 +280,12 @@ impl<'a> Io<'a> {
         self.stream.end();
     }
 
+    /// Close at once, with a reset: the peer shall not take what it has got for complete.
+    pub(crate) fn reset(&mut self) {
+        self.stream.flags.set(Flags::RESETS);
+        self.stream.end();
+    }
+
     /// Whether the connection still takes part: neither finished nor aborted.
     pub(crate) fn is_open(&self) -> bool {
         self.stream.life == Life::Open

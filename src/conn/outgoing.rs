@@ -108,6 +108,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether the end of the connection is the end of the body.
+    pub(crate) fn ends_with_connection(&self) -> bool {
+        self.framing == ReplyBody::UntilClose
+    }
+
     /// Writes the next bytes to `out`. `scratch` is empty memory that is left empty.
     pub(crate) fn step(&mut self, out: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Step {
         debug_assert!(scratch.is_empty());

@@ -48,6 +48,8 @@ impl Flags {
     pub(crate) const PRODUCES: Self = Self(1 << 6);
     /// It has said enough in this turn: the loop comes back to it in the next.
     pub(crate) const AGAIN: Self = Self(1 << 7);
+    /// It is to end with a reset.
+    pub(crate) const RESETS: Self = Self(1 << 8);
 
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {

@@ -4,7 +4,7 @@ use crate::ws::{CloseCode, Kind};
 
 /// Nothing is shared.
 #[derive(Debug, Default)]
-pub(crate) struct Shop;
+pub(crate) struct Shop {}
 
 /// There is none.
 #[derive(Debug)]

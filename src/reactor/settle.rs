@@ -125,7 +125,11 @@ fn end_of_life<D: Driver>(
         stream.life = Life::Closing;
         stream.due = crate::conn::Tick::NEVER;
         stream.stall = crate::conn::Tick::NEVER;
-        driver.close(token);
+        if stream.flags.has(Flags::RESETS) {
+            driver.reset(token);
+        } else {
+            driver.close(token);
+        }
     }
 }
 

@@ -184,6 +184,7 @@ impl Server {
     }
 
     /// How each worker makes its compressor.
+    #[cfg_attr(not(feature = "gzip"), expect(clippy::unused_self))]
     pub(super) fn make_compressor(&self) -> Option<Compressor> {
         #[cfg(feature = "gzip")]
         return self.compression.clone().map(Compressor::new);

@@ -27,7 +27,9 @@ use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
 use crate::reactor::Reactor;
 use crate::server::web::{Journal, Topics, Web};
-use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Socket};
+use crate::server::{
+    Body, Handler, Incoming, Message, Origins, Replied, Reply, Request, Socket, Upgrade,
+};
 use crate::sys::{Address, Family};
 
 /// Requests up to this size are cut at every byte, longer ones here and there.
@@ -93,7 +95,9 @@ impl Handler for Routes {
                 with_allow(reply, Status::METHOD_NOT_ALLOWED, list)
             }
             _ => match (path, request.failed_precondition()) {
-                (b"/ws", _) => reply.websocket(&request),
+                (b"/ws", _) => reply
+                    .upgrade(&request, &Upgrade::new().origins(Origins::Any))
+                    .expect("no field is no wrong field"),
                 (_, Some(status)) => reply.status(status).empty(),
                 (b"/echo", _) => reply.ok("application/octet-stream", request.body()),
                 (b"/upload", _) => reply.text(&std::mem::take(uploaded).to_string()),
