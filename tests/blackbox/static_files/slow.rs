@@ -277,3 +277,23 @@ fn a_stop_waits_no_longer_than_the_peer_does() {
         server.ended_well();
     });
 }
+
+#[test]
+fn at_the_memory_ceiling_files_are_refused_and_little_is_answered() {
+    with_sites(&["--memory-bytes-max", "1048576"], sparse, |server, _| {
+        let mut peers: Vec<Peer> = (0..40).map(|_| narrow(server)).collect();
+        let statuses: Vec<u16> = peers
+            .iter_mut()
+            .map(|peer| {
+                peer.send(request("GET", "/static/sparse"));
+                let mut line = [0; 12];
+                peer.stream.read_exact(&mut line).expect("a status");
+                let digits = std::str::from_utf8(&line[9..]).expect("text");
+                digits.parse().expect("a status")
+            })
+            .collect();
+        assert_eq!(statuses[0], 200, "{}", server.backend);
+        assert_eq!(statuses[39], 503, "{}: {statuses:?}", server.backend);
+        assert_eq!(server.connect().fetch("/pipeline").text(), "ok");
+    });
+}
