@@ -6,6 +6,7 @@
 //!
 //! It does not know how anything is compressed, or whether compressed content is at hand: the caller says which codings
 //! it could send.
+#![forbid(unsafe_code)]
 
 use super::Fields;
 

@@ -7,6 +7,7 @@
 //!
 //! It does not know whether the host exists or is ours, and it decodes nothing. User information (`user@`) has no
 //! place in HTTP (RFC 9110 §4.2.4) and fails like any other foreign byte.
+#![forbid(unsafe_code)]
 
 use core::net::Ipv6Addr;
 use core::str;

@@ -2,6 +2,7 @@
 //!
 //! Data goes out in pieces, as it lies in the input; the lines around it are read whole or not at all. This file does
 //! not know heads, and it forgets every byte that it has counted.
+#![forbid(unsafe_code)]
 
 use super::chunk::{self, ChunkLine};
 use super::decoder::{BEFORE_HEAD, Event, State};

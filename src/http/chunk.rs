@@ -8,6 +8,7 @@
 //!
 //! Extensions are checked against their grammar and then ignored, as RFC 9112 §7.1.1 wants it. This file does not know
 //! where a chunk's data is.
+#![forbid(unsafe_code)]
 
 use super::class::{self, QUOTED, TOKEN};
 use super::{Error, scan};

@@ -6,6 +6,7 @@
 //! ```
 //!
 //! It does not know whether the peer understands chunks: [`reply_framing`](super::reply_framing) does.
+#![forbid(unsafe_code)]
 
 use super::EncodeError;
 use super::reply::append_field;

@@ -3,6 +3,7 @@
 //! A peer's byte selects one row, a class selects one bit, so "may this byte stand here" costs one load and one test
 //! whatever the byte is. It does not know grammars longer than a byte: percent-encoding, quoting and line ends are
 //! decided where they stand.
+#![forbid(unsafe_code)]
 
 /// `tchar` of RFC 9110 §5.6.2: methods, field names, list members, codings.
 pub(super) const TOKEN: u8 = 1;
@@ -17,13 +18,15 @@ pub(super) const REG_NAME: u8 = 1 << 3;
 pub(super) const QUOTED: u8 = 1 << 4;
 /// A hexadecimal digit in either case.
 pub(super) const HEX: u8 = 1 << 5;
+/// A decimal digit.
+pub(super) const DIGIT: u8 = 1 << 6;
 
 static CLASSES: [u8; 256] = build();
 
 /// Whether `byte` belongs to `class`.
 #[inline(always)]
-pub(super) fn is(byte: u8, class: u8) -> bool {
-    CLASSES[usize::from(byte)] & class != 0
+pub(super) const fn is(byte: u8, class: u8) -> bool {
+    CLASSES[byte as usize] & class != 0
 }
 
 /// Whether `bytes` spell `lower`, whose letters are lower case, in either case.
@@ -117,6 +120,9 @@ const fn classes_of(byte: u8) -> u8 {
     }
     if byte.is_ascii_hexdigit() {
         classes |= HEX;
+    }
+    if byte.is_ascii_digit() {
+        classes |= DIGIT;
     }
     classes
 }

@@ -1,6 +1,7 @@
 //! The Date field, formatted once a second (RFC 9110 §6.6.1).
 //!
 //! It does not know the time: whoever reads the clock once per turn tells it.
+#![forbid(unsafe_code)]
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,8 +18,12 @@ const UNIX_SECONDS_MAX: u64 = 253_402_300_799;
 #[derive(Clone, Debug)]
 pub struct DateCache {
     unix_seconds: u64,
-    bytes: [u8; 29],
+    /// The whole field line, so that a reply copies it at once.
+    line: [u8; 37],
 }
+
+/// Where the date stands in its line.
+const DATE_START: usize = 6;
 
 impl Default for DateCache {
     fn default() -> Self {
@@ -31,7 +36,7 @@ impl DateCache {
     pub const fn new() -> Self {
         Self {
             unix_seconds: 0,
-            bytes: *b"Thu, 01 Jan 1970 00:00:00 GMT",
+            line: *b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
         }
     }
 
@@ -41,13 +46,23 @@ impl DateCache {
         if unix_seconds != self.unix_seconds {
             self.unix_seconds = unix_seconds;
             let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds));
-            self.bytes.copy_from_slice(text.as_bytes());
+            self.line[DATE_START..DATE_START + 29].copy_from_slice(text.as_bytes());
         }
     }
 
     /// The value of the field.
     #[inline]
     pub const fn as_bytes(&self) -> &[u8; 29] {
-        &self.bytes
+        let (_, date) = self.line.split_at(DATE_START);
+        match date.first_chunk() {
+            Some(date) => date,
+            None => unreachable!(),
+        }
+    }
+
+    /// The field with its line end.
+    #[inline]
+    pub(super) const fn line(&self) -> &[u8; 37] {
+        &self.line
     }
 }

@@ -16,11 +16,12 @@
 //! The decoder owns no byte. What it cannot finish it leaves unread; the caller keeps those bytes and offers them again
 //! in front of later ones. It does not know sockets, time, other protocols, or whether a reply is due: the caller does
 //! not ask for the next head before it may have it.
+#![forbid(unsafe_code)]
 
 use super::body::{self, Counts};
 use super::framing::Framing;
 use super::head::{Head, Place, Reading};
-use super::{Error, HeadLimits, ReplyTo, line, missing, scan};
+use super::{Error, HeadLimits, ReplyTo, line, missing, plain_simd, scan};
 use crate::buf::Input;
 
 /// Empty lines before a request line that are ignored (RFC 9112 §2.2).
@@ -211,6 +212,29 @@ impl Decoder {
     #[inline]
     fn head<'b>(
         &mut self,
+        progress: Progress,
+        input: &mut Input<'b>,
+        limits: &HeadLimits,
+    ) -> Result<Option<Event<'b>>, Error> {
+        // A caller that asks until there is nothing more asks once too often for every head.
+        if input.is_empty() {
+            return Ok(None);
+        }
+        if progress.seen == 0 && progress.place.lines == 0 {
+            let mut reading = Reading::at(Place::START);
+            if let Some(end) =
+                plain_simd::read(window(input.unread(), limits), limits, &mut reading)
+            {
+                return self.accept(&reading, input.take(end), limits);
+            }
+        }
+        self.unusual_head(progress, input, limits)
+    }
+
+    /// Any head: with empty lines before it, unfinished, or wrong.
+    #[inline(never)]
+    fn unusual_head<'b>(
+        &mut self,
         mut progress: Progress,
         input: &mut Input<'b>,
         limits: &HeadLimits,
@@ -223,11 +247,10 @@ impl Decoder {
                 return Ok(None);
             }
         }
-        let bytes = input.unread();
-        let window = &bytes[..bytes.len().min(limits.head_bytes_max as usize)];
+        let window = window(input.unread(), limits);
         let mut reading = Reading::at(progress.place);
         let Some(end) = find_end(&mut reading, progress.seen, window, limits)? else {
-            if bytes.len() >= limits.head_bytes_max as usize {
+            if input.len() >= limits.head_bytes_max as usize {
                 return Err(exhausted(window, reading.place(), limits));
             }
             let (seen, place) = (window.len() as u32, reading.place());
@@ -246,7 +269,7 @@ impl Decoder {
         self.accept(&reading, input.take(end), limits)
     }
 
-    #[inline]
+    #[inline(always)]
     fn accept<'b>(
         &mut self,
         reading: &Reading,
@@ -272,6 +295,12 @@ impl Decoder {
 }
 
 const HEAD: &[u8] = b"HEAD ";
+
+/// What of the bytes may belong to one head.
+#[inline]
+fn window<'u>(unread: &'u [u8], limits: &HeadLimits) -> &'u [u8] {
+    &unread[..unread.len().min(limits.head_bytes_max as usize)]
+}
 
 #[inline]
 fn starts_request(bytes: &[u8]) -> bool {
@@ -337,6 +366,7 @@ fn exhausted(window: &[u8], place: Place, limits: &HeadLimits) -> Error {
     }
 }
 
+#[inline]
 fn after_head(framing: Framing, limits: &HeadLimits) -> Result<State, Error> {
     match framing {
         Framing::None | Framing::Length(0) => Ok(State::End),

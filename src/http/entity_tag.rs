@@ -5,6 +5,7 @@
 //! ```
 //!
 //! It does not know what a list decides: that is the preconditions' business.
+#![forbid(unsafe_code)]
 
 use super::Fields;
 use core::fmt;

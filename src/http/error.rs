@@ -1,4 +1,5 @@
 //! Everything that a peer can do wrong, with the answer that it gets.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

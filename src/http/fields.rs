@@ -8,6 +8,7 @@
 //!
 //! There is no map and no allocation: most handlers ask for one or two fields, and a walk over a browser's head costs
 //! less than building anything. It does not know what a field means.
+#![forbid(unsafe_code)]
 
 use super::class::{self, TOKEN};
 

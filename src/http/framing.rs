@@ -6,6 +6,7 @@
 //! depend on how the head arrived.
 //!
 //! It does not know targets and it walks no bytes twice.
+#![forbid(unsafe_code)]
 
 use super::fields::{Members, is_token};
 use super::{Error, Version, class};
@@ -57,6 +58,10 @@ pub(super) struct Notes {
     hosts: u8,
     /// Where the value of the first Host line lies.
     pub(super) host: (u32, u32),
+    /// Whether that value is known to be a name with an optional port.
+    pub(super) host_is_plain: bool,
+    /// Whether a field other than Host mattered.
+    others: bool,
 }
 
 impl Notes {
@@ -68,6 +73,8 @@ impl Notes {
             flags: 0,
             hosts: 0,
             host: (0, 0),
+            host_is_plain: false,
+            others: false,
         }
     }
 
@@ -77,10 +84,8 @@ impl Notes {
         // The length and the first letter sort out nearly every other field for the price of one comparison.
         match (name.len(), name[0] | 0x20) {
             (4, b'h') if class::spells(name, b"host") => {
-                if self.hosts == 0 {
-                    self.host = (value_start as u32, (value_start + value.len()) as u32);
-                }
-                self.hosts = self.hosts.saturating_add(1);
+                self.host(value_start, value.len(), false);
+                return;
             }
             (6, b'e') if class::spells(name, b"expect") => self.expect(value),
             (7, b'u') if class::spells(name, b"upgrade") => self.upgrade(value),
@@ -93,8 +98,25 @@ impl Notes {
             (17, b't') if class::spells(name, b"transfer-encoding") => {
                 self.transfer_encoding(value);
             }
-            _ => {}
+            _ => return,
         }
+        self.others = true;
+    }
+
+    /// Whether there is one Host line, known to be right, and nothing else that matters.
+    #[inline]
+    pub(super) const fn are_plain(&self) -> bool {
+        self.host_is_plain && self.hosts == 1 && !self.others
+    }
+
+    /// Notes a Host line; `is_plain` if its value was found to be a name with an optional port.
+    #[inline(always)]
+    pub(super) fn host(&mut self, value_start: usize, value_bytes: usize, is_plain: bool) {
+        if self.hosts == 0 {
+            self.host = (value_start as u32, (value_start + value_bytes) as u32);
+            self.host_is_plain = is_plain;
+        }
+        self.hosts = self.hosts.saturating_add(1);
     }
 
     fn connection(&mut self, value: &[u8]) {

@@ -6,6 +6,7 @@
 //!
 //! The work is done by the `zlib-rs` crate (through `flate2`). It does not know whether a peer takes gzip:
 //! [`AcceptEncoding`](super::AcceptEncoding) does.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 

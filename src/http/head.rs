@@ -5,6 +5,7 @@
 //! ```
 //!
 //! It does not know how the bytes arrived, and it keeps none of them.
+#![forbid(unsafe_code)]
 
 use super::authority::{Authority, Port};
 use super::fields::Fields;
@@ -105,9 +106,9 @@ impl Place {
 
 /// What one pass over a head has found so far, as offsets.
 pub(super) struct Reading {
-    place: Place,
-    request: Option<RequestLine>,
-    notes: Notes,
+    pub(super) place: Place,
+    pub(super) request: Option<RequestLine>,
+    pub(super) notes: Notes,
 }
 
 impl Reading {
@@ -191,11 +192,28 @@ impl Reading {
             &raw[request.method_len as usize + 1..request.target_end as usize],
             request.shape,
         );
+        let fields = Fields::over(&raw[request.next as usize..raw.len() - 2]);
+        if notes.are_plain() && version == Version::Http11 {
+            let host = &raw[notes.host.0 as usize..notes.host.1 as usize];
+            return Ok(Head {
+                method,
+                target,
+                version,
+                framing: Framing::None,
+                keep_alive: true,
+                expect_continue: false,
+                upgrade: false,
+                has_tag_precondition: false,
+                host: target.authority().unwrap_or(host),
+                fields,
+                raw,
+            });
+        }
         let framing = notes.framing(version)?;
         let keep_alive = notes.keep_alive(version);
         notes.host_count(version)?;
         let host = &raw[notes.host.0 as usize..notes.host.1 as usize];
-        if !valid_host(host) {
+        if !notes.host_is_plain && !valid_host(host) {
             return Err(Error::InvalidHost);
         }
         let host = target.authority().unwrap_or(host);
@@ -216,7 +234,7 @@ impl Reading {
             upgrade: notes.upgrades(version),
             has_tag_precondition: notes.has_tag_precondition(),
             host,
-            fields: Fields::over(&raw[request.next as usize..raw.len() - 2]),
+            fields,
             raw,
         })
     }

@@ -1,4 +1,5 @@
 //! What one request may cost before it is refused.
+#![forbid(unsafe_code)]
 
 /// The bounds that a [`Decoder`](super::Decoder) enforces; each one stops a named attack.
 ///

@@ -8,6 +8,7 @@
 //!
 //! `None` means that the bytes end inside the line. An error is decided by the bytes up to the one that is wrong, so
 //! the same line gives the same error whatever follows it. Nothing here knows what a field means.
+#![forbid(unsafe_code)]
 
 use super::class::{self, TOKEN};
 use super::target::{self, Shape};

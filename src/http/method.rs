@@ -1,4 +1,5 @@
 //! What a request asks for (RFC 9110 §9).
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! Only ends are searched here. Whether the unit is valid is found when it is read.
+#![forbid(unsafe_code)]
 
 use super::decoder::{Progress, State};
 use super::scan;

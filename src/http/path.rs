@@ -10,6 +10,7 @@
 //! before it asks (RFC 3986 §5.2.4); a server that relied on it would trust the peer.
 //!
 //! It does not know file systems: whether such a name exists, or is a link, is not asked here.
+#![forbid(unsafe_code)]
 
 use super::Status;
 use super::class::hex_value;

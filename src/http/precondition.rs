@@ -7,6 +7,7 @@
 //!
 //! Time is Unix time in whole seconds, as the dates of HTTP are. It does not know what is served: whoever does says which
 //! [`Validators`] it has.
+#![forbid(unsafe_code)]
 
 use super::entity_tag::{EntityTag, Listed, listed};
 use super::{Fields, Method};

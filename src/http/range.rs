@@ -12,6 +12,7 @@
 //!
 //! It does not know the bytes, or whether the representation has changed: ask the preconditions first, and
 //! [`if_range`](super::if_range).
+#![forbid(unsafe_code)]
 
 use super::{Fields, Method};
 use core::fmt::{self, Write};

@@ -6,6 +6,7 @@
 //! ```
 //!
 //! It does not know the body's bytes, sockets, or the exchange: [`ReplyTo`] is all that a reply depends on.
+#![forbid(unsafe_code)]
 
 use super::date::DateCache;
 use super::fields::{Members, is_token};
@@ -198,9 +199,7 @@ impl<'o> ReplyHead<'o> {
     /// Writes the Date field, which every reply of a server with a clock has (RFC 9110 §6.6.1).
     #[inline]
     pub fn date(&mut self, date: &DateCache) -> &mut Self {
-        self.out.extend_from_slice(b"Date: ");
-        self.out.extend_from_slice(date.as_bytes());
-        self.out.extend_from_slice(b"\r\n");
+        self.out.extend_from_slice(date.line());
         self
     }
 
@@ -249,6 +248,27 @@ impl<'o> ReplyHead<'o> {
 
     #[inline]
     fn write_end(&mut self) -> ReplyFraming {
+        // Most replies: 200 with content, to a 1.1 peer that stays.
+        const USUAL: ReplyTo = ReplyTo {
+            keep_alive: true,
+            ..ReplyTo::CLOSING
+        };
+        match self.size {
+            Some(bytes @ 1..) if self.status.code() == 200 && self.to == USUAL => {
+                self.out.extend_from_slice(b"Content-Length: ");
+                append_number(self.out, bytes);
+                self.out.extend_from_slice(b"\r\n\r\n");
+                ReplyFraming {
+                    field: LengthField::Length(bytes),
+                    body: ReplyBody::Length(bytes),
+                    keep_alive: true,
+                }
+            }
+            _ => self.write_other_end(),
+        }
+    }
+
+    fn write_other_end(&mut self) -> ReplyFraming {
         let framing = reply_framing(self.to, self.status, self.size);
         match framing.field {
             LengthField::None => {}
@@ -364,5 +384,10 @@ pub(super) fn append_field(
 
 #[inline]
 fn append_number(out: &mut Vec<u8>, number: u64) {
+    if let 10..100 = number {
+        let (tens, ones) = (number as u8 / 10, number as u8 % 10);
+        out.extend_from_slice(&[b'0' + tens, b'0' + ones]);
+        return;
+    }
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

@@ -2,6 +2,7 @@
 //!
 //! Each starts at `from` and returns where its run ends, which may be the end of the bytes. They do not know what
 //! stands behind the run; the caller looks at that one byte and decides.
+#![forbid(unsafe_code)]
 
 use super::class::{self, TOKEN, VALUE};
 

@@ -1,4 +1,5 @@
 //! Status codes and the status lines that carry them.
+#![forbid(unsafe_code)]
 
 use core::fmt;
 

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! The bytes are checked and split where they lie. Nothing is decoded: `%2e%2e` and `..` are the router's business.
+#![forbid(unsafe_code)]
 
 use super::authority::{Authority, Port};
 use super::class::{self, TARGET};
@@ -148,6 +149,16 @@ fn truncated_percent(bytes: &[u8]) -> bool {
 }
 
 impl Shape {
+    /// The usual form, whose path ends at `path_end`.
+    #[inline]
+    pub(super) const fn origin(path_end: u32) -> Self {
+        Self {
+            form: TargetForm::Origin,
+            path_start: 0,
+            path_end,
+        }
+    }
+
     /// Finds the form of `raw`, whose bytes are all target bytes, and checks it against the method.
     ///
     /// # Errors
@@ -156,11 +167,7 @@ impl Shape {
     pub(super) fn of(method: Method<'_>, raw: &[u8], path_end: u32) -> Result<Self, Error> {
         match (raw, method) {
             (_, Method::Connect) => Self::authority(raw),
-            ([b'/', ..], _) => Ok(Self {
-                form: TargetForm::Origin,
-                path_start: 0,
-                path_end,
-            }),
+            ([b'/', ..], _) => Ok(Self::origin(path_end)),
             ([b'*'], Method::Options) => Ok(Self {
                 form: TargetForm::Asterisk,
                 path_start: 0,

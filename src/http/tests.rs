@@ -1,5 +1,6 @@
 //! Tables by section of the specifications, properties, and outside judges. Every row of a table is fed whole, byte by
 //! byte, and through [`Decoder::missing`]; all three must tell the same story.
+#![forbid(unsafe_code)]
 
 mod accept_encoding;
 mod bodies;
@@ -15,6 +16,7 @@ mod limits;
 mod linear;
 mod path;
 mod pieces;
+mod plain;
 mod preconditions;
 mod ranges;
 mod refusals;
