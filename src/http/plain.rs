@@ -88,19 +88,19 @@ fn request_line(bytes: &[u8], target_bytes_max: u32) -> Option<RequestLine> {
 /// The length of the method in front of the first space, for the methods that come often.
 #[inline]
 fn method_len(front: u64) -> Option<usize> {
-    const fn word(bytes: &[u8; 8]) -> u64 {
-        u64::from_le_bytes(*bytes)
+    const fn word(bytes: [u8; 8]) -> u64 {
+        u64::from_le_bytes(bytes)
     }
-    const THREE: u64 = word(b"\xff\xff\xff\xff\0\0\0\0");
-    const FOUR: u64 = word(b"\xff\xff\xff\xff\xff\0\0\0");
+    const THREE: u64 = word(*b"\xff\xff\xff\xff\0\0\0\0");
+    const FOUR: u64 = word(*b"\xff\xff\xff\xff\xff\0\0\0");
     match front & THREE {
-        method if method == word(b"GET \0\0\0\0") || method == word(b"PUT \0\0\0\0") => {
+        method if method == word(*b"GET \0\0\0\0") || method == word(*b"PUT \0\0\0\0") => {
             return Some(3);
         }
         _ => {}
     }
     let method = front & FOUR;
-    (method == word(b"POST \0\0\0") || method == word(b"HEAD \0\0\0")).then_some(4)
+    (method == word(*b"POST \0\0\0") || method == word(*b"HEAD \0\0\0")).then_some(4)
 }
 
 /// The target that starts at `start`.

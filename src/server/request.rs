@@ -6,13 +6,14 @@ use crate::sys::Address;
 /// A complete request, borrowed for one call.
 #[derive(Debug)]
 pub struct Request<'b> {
-    head: Head<'b>,
+    head: &'b Head<'b>,
     body: &'b mut [u8],
     peer: Option<&'b Address>,
 }
 
 impl<'b> Request<'b> {
-    pub(super) fn new(head: Head<'b>, body: &'b mut [u8]) -> Self {
+    #[inline]
+    pub(super) fn new(head: &'b Head<'b>, body: &'b mut [u8]) -> Self {
         Self {
             head,
             body,
@@ -21,6 +22,7 @@ impl<'b> Request<'b> {
     }
 
     /// Says who asks.
+    #[inline]
     pub(super) fn from(mut self, peer: Option<&'b Address>) -> Self {
         self.peer = peer;
         self
@@ -90,8 +92,9 @@ impl<'b> Request<'b> {
     }
 
     /// The head with everything in it.
-    pub fn head(&self) -> &Head<'b> {
-        &self.head
+    #[inline]
+    pub fn head(&self) -> &'b Head<'b> {
+        self.head
     }
 
     /// The body, if it was collected; empty if there is none, or if it was streamed.

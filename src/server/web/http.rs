@@ -32,7 +32,7 @@ impl<H: Handler> Web<H> {
         while !io.wants_no_input() {
             let upgraded = match exchange.next(input, io) {
                 None => break,
-                Some(Event::Head(head)) => self.head(head, exchange, application, input, io),
+                Some(Event::Head(head)) => self.head(&head, exchange, application, input, io),
                 Some(Event::Body(piece)) => {
                     self.body(piece, exchange, application, io);
                     None
@@ -65,7 +65,7 @@ impl<H: Handler> Web<H> {
     #[inline]
     fn head<'b>(
         &mut self,
-        head: Head<'b>,
+        head: &Head<'b>,
         exchange: &mut Exchange,
         application: &mut H::Connection,
         input: &mut Input<'b>,
@@ -79,8 +79,8 @@ impl<H: Handler> Web<H> {
         }
         let index = io.token.index;
         // Noted before anything is decided: a refusal is told with this head, not with the bytes behind it.
-        let noted = self.journal.note(index, &head);
-        let plan = guarded(index, "head", || self.handler.head(&head, application));
+        let noted = self.journal.note(index, head);
+        let plan = guarded(index, "head", || self.handler.head(head, application));
         let declared = if let Framing::Length(bytes) = head.framing {
             Some(bytes)
         } else {
@@ -121,7 +121,7 @@ impl<H: Handler> Web<H> {
             Some(plan) => {
                 self.journal.body_follows(index);
                 store_head(
-                    &head,
+                    head,
                     plan == Body::Stream,
                     exchange,
                     input.is_empty() && !io.more_follows,
@@ -183,7 +183,7 @@ impl<H: Handler> Web<H> {
         let mut message = io.take_message();
         let (head, body) = message.split_at_mut(exchange.head_bytes as usize);
         let upgraded = match Head::parse(head) {
-            Ok(head) => self.answer(Request::new(head, body), exchange, application, io),
+            Ok(head) => self.answer(Request::new(&head, body), exchange, application, io),
             Err(error) => {
                 debug_assert!(false, "a stored head was accepted before");
                 exchange.refuse_with(error.status(), error.reason(), io);
