@@ -91,3 +91,6 @@ pub(super) fn parse(payload: &[u8]) -> Result<(Option<CloseCode>, &str), Error> 
     let reason = core::str::from_utf8(reason).map_err(|_| Error::InvalidUtf8)?;
     Ok((Some(code), reason))
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,9 +164,42 @@ impl Decoder {
         input: &mut Input<'b>,
         limits: &Limits,
     ) -> Result<Option<Event<'b>>, Error> {
+        self.next_slice(input, limits, usize::MAX)
+    }
+
+    /// As [`next`](Self::next), but of a frame that is compressed, part of a message, or not here whole, one piece has at
+    /// most `piece_bytes_max` bytes; more of it stays unread. For who has to stop between pieces: a few compressed bytes
+    /// may inflate to a thousand times as many.
+    ///
+    /// Payload that was left unread is offered again in front of what comes later;
+    /// [`missing`](Self::missing) does not take it.
+    ///
+    /// ```
+    /// use longshore::buf::Input;
+    /// use longshore::ws::{Decoder, Event, Limits, Role};
+    ///
+    /// let mut bytes = *b"\x02\x03abc"; // the first fragment of a server's message
+    /// let (mut input, limits) = (Input::new(&mut bytes), Limits::default());
+    /// let mut decoder = Decoder::new(Role::Client);
+    /// for expected in [&b"ab"[..], b"c"] {
+    ///     let Some(Event::Data(piece)) = decoder.next_slice(&mut input, &limits, 2)? else { panic!() };
+    ///     assert_eq!(piece.bytes, expected);
+    /// }
+    /// # Ok::<(), longshore::ws::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_slice<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        limits: &Limits,
+        piece_bytes_max: usize,
+    ) -> Result<Option<Event<'b>>, Error> {
         let event = match self.whole_message(input, limits.message_bytes_max) {
             Some(piece) => piece.map(Some),
-            None => self.step(input, limits.message_bytes_max),
+            None => self.step(input, limits.message_bytes_max, piece_bytes_max),
         };
         if event.is_err() {
             self.marks |= mark::OVER;
@@ -259,10 +292,11 @@ impl Decoder {
         &mut self,
         input: &mut Input<'b>,
         message_bytes_max: u64,
+        piece_bytes_max: usize,
     ) -> Result<Option<Event<'b>>, Error> {
         loop {
             if self.remaining > 0 {
-                return self.payload(input);
+                return self.payload(input, piece_bytes_max);
             }
             if self.is_over() {
                 input.take_all();
@@ -330,8 +364,13 @@ impl Decoder {
 
     /// Takes what the input has of the current frame's payload.
     #[inline]
-    fn payload<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Event<'b>>, Error> {
-        let count = self.remaining.min(input.len() as u64);
+    fn payload<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        piece_bytes_max: usize,
+    ) -> Result<Option<Event<'b>>, Error> {
+        let here = input.len().min(piece_bytes_max);
+        let count = self.remaining.min(here as u64);
         if count == 0 {
             return Ok(None);
         }

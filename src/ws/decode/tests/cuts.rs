@@ -53,15 +53,20 @@ fn lends<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u8
     })
 }
 
-/// Decodes without the short cut for whole messages.
-fn step_by_step(bytes: &[u8], limits: Limits) -> Outcome {
+/// Decodes without the short cut for whole messages, in pieces of at most `slice` bytes.
+fn step_by_step(bytes: &[u8], limits: Limits, slice: usize) -> Outcome {
     let mut decoder = Decoder::new(Role::Server);
     let mut bytes = bytes.to_vec();
     let mut input = Input::new(&mut bytes);
     let mut outcome = Outcome::default();
     loop {
-        match decoder.step(&mut input, limits.message_bytes_max) {
-            Ok(Some(event)) => Told::note(&mut outcome.0, &event),
+        match decoder.step(&mut input, limits.message_bytes_max, slice) {
+            Ok(Some(event)) => {
+                if let Event::Data(piece) = &event {
+                    assert!(piece.bytes.len() <= slice);
+                }
+                Told::note(&mut outcome.0, &event);
+            }
             Ok(None) => return outcome,
             Err(error) => return (outcome.0, Some(error)),
         }
@@ -119,7 +124,13 @@ fn every_cut_tells_the_same() {
     for bytes in sequences() {
         let expected = settled(keeping_all(&bytes, &[], limits));
         assert!(expected.0.len() >= 7, "{expected:?}");
-        assert_eq!(settled(step_by_step(&bytes, limits)), expected);
+        for slice in (1..40).chain([usize::MAX]) {
+            assert_eq!(
+                settled(step_by_step(&bytes, limits, slice)),
+                expected,
+                "{slice}"
+            );
+        }
         let each: Vec<usize> = (0..bytes.len()).collect();
         assert_same(&bytes, &each, limits, &expected);
         for cut in 0..=bytes.len() {
@@ -198,7 +209,7 @@ proptest! {
     ) {
         let (bytes, told) = encoded(&sayings, mask);
         assert_same(&bytes, &cuts, Limits::default(), &(told.clone(), None));
-        prop_assert_eq!(step_by_step(&bytes, Limits::default()), (told, None));
+        prop_assert_eq!(step_by_step(&bytes, Limits::default(), usize::MAX), (told, None));
     }
 
     /// Broken streams end in the same error, and every stream ends.
@@ -218,7 +229,7 @@ proptest! {
         let limits = Limits { message_bytes_max };
         let expected = settled(keeping_all(&bytes, &[], limits));
         assert_same(&bytes, &cuts, limits, &expected);
-        prop_assert_eq!(settled(step_by_step(&bytes, limits)), expected);
+        prop_assert_eq!(settled(step_by_step(&bytes, limits, 7)), expected);
     }
 
     #[test]
