@@ -10,6 +10,7 @@ use crate::ws;
 use crate::{
     buf::Ceiling,
     conn::deflated::{Deflate, Deflated},
+    ws::deflate::FieldValue,
 };
 #[cfg(feature = "deflate")]
 use std::sync::Arc;
@@ -95,21 +96,17 @@ impl<'u> Upgrade<'u> {
         self
     }
 
-    /// Agrees on compression, and writes the field that says so.
+    /// Agrees on compression: what the 101 says of it, and what it takes.
     #[cfg(feature = "deflate")]
     fn agree(
         &self,
         accept: &ws::Accept<'_>,
         ceiling: &Arc<Ceiling>,
-        fields: &mut Vec<u8>,
-    ) -> Option<Box<Deflated>> {
+    ) -> Option<(FieldValue, Box<Deflated>)> {
         let deflate = self.deflate?;
         let accepted = deflate.settings.accept(accept.extensions())?;
         let deflated = Deflated::new(accepted.agreed, deflate, ceiling)?;
-        fields.extend_from_slice(b"Sec-WebSocket-Extensions: ");
-        fields.extend_from_slice(accepted.reply.as_str().as_bytes());
-        fields.extend_from_slice(b"\r\n");
-        Some(Box::new(deflated))
+        Some((accepted.reply, Box::new(deflated)))
     }
 
     /// The subprotocol that would be chosen.
@@ -167,15 +164,17 @@ impl Reply<'_> {
             return Ok(self.error(Status::FORBIDDEN, reason));
         }
         #[cfg(feature = "deflate")]
-        let deflated = upgrade.agree(&accept, self.deflate_ceiling(), &mut extra);
+        let (extensions, deflated) = upgrade.agree(&accept, self.deflate_ceiling()).unzip();
+        #[cfg(feature = "deflate")]
+        let extensions = extensions.as_ref().map(FieldValue::as_str);
         #[cfg(not(feature = "deflate"))]
-        let deflated = None;
-        let out = self.into_out();
-        ws::encode_101(out, &accept.key_accept, upgrade.chosen(&accept));
-        // In front of the blank line.
-        out.truncate(out.len() - 2);
-        out.extend_from_slice(&extra);
-        out.extend_from_slice(b"\r\n");
+        let (extensions, deflated) = (None, None);
+        let handshake = ws::Agreement {
+            protocol: upgrade.chosen(&accept),
+            extensions,
+            fields: &extra,
+        };
+        ws::encode_101(self.into_out(), &accept.key_accept, &handshake);
         Ok(Replied(Answer {
             status: Status::SWITCHING_PROTOCOLS,
             bytes: 0,

@@ -63,19 +63,19 @@
 mod compressor;
 mod field_value;
 mod inflater;
-mod list;
 mod negotiation;
 mod parameters;
 
 use core::fmt;
 
 use super::Role;
+use super::handshake::list;
 
 pub use compressor::Compressor;
 pub use field_value::FieldValue;
 pub use inflater::{InflateError, Inflater};
-pub use list::{OFFERS_MAX, is_extension_list};
-pub use negotiation::{Accepted, ReplyFault, Settings};
+pub use list::is_extension_list;
+pub use negotiation::{Accepted, OFFERS_MAX, ReplyFault, Settings};
 
 /// What a compressor cuts off, and an inflater puts back (RFC 7692 §7.2.1): the lengths of an empty stored block, whose
 /// header is the last byte that travels.

@@ -10,17 +10,19 @@
 //! ```
 //!
 //! `accept` is the server's half, `request` and `reply` the client's. They take field lines as an iterator of names and values; this
-//! module does not know how they were parsed, checks no Host, and leaves it to others to read the extensions.
+//! module does not know how they were parsed, checks no Host, and knows no extension: `list` reads their grammar.
 #![forbid(unsafe_code)]
 
 mod accept;
+pub(super) mod list;
 mod reply;
 mod request;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
 
-pub use accept::{Accept, OFFERS_MAX, Offers, Refusal, accept, encode_101};
+pub use accept::{Accept, Agreement, OFFERS_MAX, Offers, Refusal, accept, encode_101};
+pub use list::is_extension_list;
 pub use reply::{Reply, ReplyError, check_reply};
 pub use request::{RequestError, RequestOptions, encode_request};
 

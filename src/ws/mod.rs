@@ -61,8 +61,9 @@ pub use encode::{
 pub use error::Error;
 pub use frame::Opcode;
 pub use handshake::{
-    Accept, OFFERS_MAX, Offers, Refusal, Reply, ReplyError, RequestError, RequestOptions, accept,
-    accept_key, check_reply, encode_101, encode_key, encode_request,
+    Accept, Agreement, OFFERS_MAX, Offers, Refusal, Reply, ReplyError, RequestError,
+    RequestOptions, accept, accept_key, check_reply, encode_101, encode_key, encode_request,
+    is_extension_list,
 };
 pub use session::{SendClose, Session, State};
 pub use unmask::unmask;

@@ -15,9 +15,13 @@
 use core::fmt;
 
 use super::field_value::FieldValue;
-use super::list::{OFFERS_MAX, elements};
+use super::list::elements;
 use super::parameters::{NAME, Parameters, Spoken};
 use super::{Agreed, Context, Direction, WindowBits};
+
+/// The most offers that are looked at, over all field lines: 16. Browsers send one, the test suites up to five. What
+/// stands behind them is not negotiated.
+pub const OFFERS_MAX: usize = 16;
 
 /// What an endpoint wants of a connection's compression, as server or as client.
 ///

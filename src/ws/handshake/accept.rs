@@ -1,14 +1,15 @@
 //! The server's half: is this request a WebSocket handshake, and if not, how is it refused (RFC 6455 §4.2)?
 #![forbid(unsafe_code)]
 
-use super::{Once, accept_key, contains, elements, is_key, is_token, trimmed};
+use super::{Once, accept_key, contains, elements, is_extension_list, is_key, is_token, trimmed};
 
 /// The most subprotocols that a client may offer: 16. More are refused with 400, because finding a repeated one
 /// compares each with each, and a head of 16 KiB has room for thousands.
 pub const OFFERS_MAX: usize = 16;
 
 /// The most lines of `Sec-WebSocket-Extensions` that are kept: 4, each a list. Browsers send one. What stands in further
-/// lines is not negotiated, as if the server did not know it (RFC 6455 §9.1 allows to decline anything).
+/// lines is only checked to be a list, and not negotiated, as if the server did not know it (RFC 6455 §9.1 allows to
+/// decline anything).
 const EXTENSION_LINES_MAX: usize = 4;
 
 /// A handshake that may be answered with 101.
@@ -133,6 +134,7 @@ struct Seen<'b> {
     protocols: Offers<'b>,
     bad_protocols: bool,
     extensions: Lines<'b>,
+    bad_extensions: bool,
 }
 
 impl<'b> Seen<'b> {
@@ -151,6 +153,7 @@ impl<'b> Seen<'b> {
         } else if is("Sec-WebSocket-Protocol") {
             self.bad_protocols |= !self.protocols.see(value);
         } else if is("Sec-WebSocket-Extensions") {
+            self.bad_extensions |= !is_extension_list(value);
             self.extensions.see(value);
         }
     }
@@ -163,7 +166,8 @@ impl<'b> Seen<'b> {
 ///
 /// # Errors
 /// [`Refusal`], for the first of these that is wrong: method (405), HTTP version (400), `Upgrade` (426), `Connection`
-/// (400), `Sec-WebSocket-Version` (426), key (400), subprotocols (400), `Origin` twice (400).
+/// (400), `Sec-WebSocket-Version` (426), key (400), subprotocols (400), extensions against the grammar of §9.1 (400),
+/// `Origin` twice (400). Extensions that are merely unknown are no error.
 ///
 /// ```
 /// use longshore::ws;
@@ -175,7 +179,7 @@ impl<'b> Seen<'b> {
 /// ];
 /// let accept = ws::accept(true, true, fields.into_iter()).unwrap();
 /// let mut out = Vec::new();
-/// ws::encode_101(&mut out, &accept.key_accept, None);
+/// ws::encode_101(&mut out, &accept.key_accept, &ws::Agreement::default());
 /// assert!(out.starts_with(b"HTTP/1.1 101 "));
 /// ```
 pub fn accept<'b>(
@@ -223,6 +227,9 @@ pub fn accept<'b>(
             "the subprotocols are not at most 16 different tokens",
         ));
     }
+    if seen.bad_extensions {
+        return Err(Refusal::bad("the extensions are no list of extensions"));
+    }
     let origin = match seen.origin {
         Once::Absent => None,
         Once::Single(origin) => Some(origin),
@@ -236,17 +243,48 @@ pub fn accept<'b>(
     })
 }
 
+/// What the 101 says besides that it agrees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreement<'h> {
+    /// The subprotocol, one of the client's offers.
+    pub protocol: Option<&'h str>,
+    /// The value of `Sec-WebSocket-Extensions`: what was agreed on of what the client offered.
+    pub extensions: Option<&'h str>,
+    /// Further field lines, encoded, each with its CRLF: `Set-Cookie: a=b\r\n`. Whoever wrote them has checked them.
+    pub fields: &'h [u8],
+}
+
 /// Appends the reply that opens the WebSocket (RFC 6455 §4.2.2): everything behind its last byte is frames.
 ///
 /// # Panics
-/// If `protocol` is not a token (RFC 9110 §5.6.2). It must be one of the client's offers, which are tokens.
+/// If the subprotocol is not a token (RFC 9110 §5.6.2), the extensions hold a line break, or the last of the further
+/// fields has no end: the caller made them.
 ///
 /// ```
+/// use longshore::ws::{Agreement, encode_101};
 /// let mut out = Vec::new();
-/// longshore::ws::encode_101(&mut out, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Some("chat"));
+/// let chat = Agreement { protocol: Some("chat"), ..Agreement::default() };
+/// encode_101(&mut out, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", &chat);
 /// assert!(out.ends_with(b"\r\nSec-WebSocket-Protocol: chat\r\n\r\n"));
 /// ```
-pub fn encode_101(out: &mut Vec<u8>, accept: &[u8; 28], protocol: Option<&str>) {
+pub fn encode_101(out: &mut Vec<u8>, accept: &[u8; 28], agreement: &Agreement<'_>) {
+    let Agreement {
+        protocol,
+        extensions,
+        fields,
+    } = agreement;
+    assert!(
+        protocol.is_none_or(|protocol| is_token(protocol.as_bytes())),
+        "a subprotocol is a token that the client offered"
+    );
+    assert!(
+        extensions.is_none_or(|value| value.bytes().all(|byte| matches!(byte, b' '..=b'~'))),
+        "extensions are tokens and quoted tokens"
+    );
+    assert!(
+        fields.is_empty() || fields.ends_with(b"\r\n"),
+        "a field line ends with CRLF"
+    );
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\n\
           Upgrade: websocket\r\n\
@@ -254,13 +292,17 @@ pub fn encode_101(out: &mut Vec<u8>, accept: &[u8; 28], protocol: Option<&str>) 
           Sec-WebSocket-Accept: ",
     );
     out.extend_from_slice(accept);
-    if let Some(protocol) = protocol {
-        assert!(
-            is_token(protocol.as_bytes()),
-            "a subprotocol is a token that the client offered"
-        );
-        out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
-        out.extend_from_slice(protocol.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in [
+        ("Sec-WebSocket-Protocol: ", protocol),
+        ("Sec-WebSocket-Extensions: ", extensions),
+    ] {
+        if let Some(value) = value {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
     }
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(fields);
+    out.extend_from_slice(b"\r\n");
 }

@@ -50,7 +50,11 @@ fn the_example_of_section_1_3() {
     assert!(!accepted.protocols.contains("Chat"));
     assert_eq!(accepted.extensions().count(), 0);
     let mut out = Vec::new();
-    encode_101(&mut out, &accepted.key_accept, Some("chat"));
+    let chat = Agreement {
+        protocol: Some("chat"),
+        ..Agreement::default()
+    };
+    encode_101(&mut out, &accepted.key_accept, &chat);
     let reply = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
     assert_eq!(out, reply.as_bytes());
@@ -224,19 +228,88 @@ fn subprotocols_are_different_tokens() {
 
 #[test]
 fn extensions_are_handed_on_and_origin_is_one() {
-    let lines: &[&str] = &[" permessage-deflate ", "x; y=\"a,b\"", "c", "d", "e"];
+    let lines: &[&str] = &[" permessage-deflate ", "x; y=\"ab\"", "c", "d", "e"];
     let fields = request(&[("Sec-WebSocket-Extensions", lines), ("Origin", &[])]);
     let accepted = accept(true, true, fields.into_iter()).unwrap();
-    let expected: [&[u8]; 4] = [b"permessage-deflate", b"x; y=\"a,b\"", b"c", b"d"];
+    let expected: [&[u8]; 4] = [b"permessage-deflate", b"x; y=\"ab\"", b"c", b"d"];
     assert!(accepted.extensions().eq(expected));
     assert_eq!(accepted.origin, None);
     assert_eq!(status(&[("Origin", &["https://a", "https://b"])]), 400);
 }
 
+/// RFC 6455 §9.1: an unknown extension is ignored, a list against the grammar is refused, in whatever line it stands.
+#[test]
+fn extensions_are_a_list() {
+    for line in ["x-unknown", "a;b=\"c\", d", ",a,"] {
+        assert_eq!(
+            status(&[("Sec-WebSocket-Extensions", &[line])]),
+            101,
+            "{line}"
+        );
+    }
+    for line in [
+        "",
+        ",",
+        "a b",
+        "a;",
+        "a;b=",
+        "a;b=\"c",
+        "\"a\"",
+        "a;b=\"c d\"",
+    ] {
+        assert_eq!(
+            status(&[("Sec-WebSocket-Extensions", &[line])]),
+            400,
+            "{line}"
+        );
+        let last: &[&str] = &["a", "b", "c", "d", line];
+        assert_eq!(status(&[("Sec-WebSocket-Extensions", last)]), 400, "{line}");
+    }
+}
+
+#[test]
+fn the_101_says_what_was_agreed_on() {
+    let mut out = Vec::new();
+    let agreement = Agreement {
+        protocol: Some("chat"),
+        extensions: Some("permessage-deflate; server_no_context_takeover"),
+        fields: b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n",
+    };
+    encode_101(&mut out, ACCEPT, &agreement);
+    let lines = "\r\nSec-WebSocket-Protocol: chat\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n\
+        Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\n";
+    assert!(out.ends_with(lines.as_bytes()));
+}
+
+#[test]
+#[should_panic(expected = "a field line ends with CRLF")]
+fn no_field_runs_into_the_frames() {
+    let agreement = Agreement {
+        fields: b"X-Mine: yes",
+        ..Agreement::default()
+    };
+    encode_101(&mut Vec::new(), ACCEPT, &agreement);
+}
+
+#[test]
+#[should_panic(expected = "extensions are tokens")]
+fn no_line_breaks_get_into_the_extensions() {
+    let agreement = Agreement {
+        extensions: Some("x\r\nSet-Cookie: a=b"),
+        ..Agreement::default()
+    };
+    encode_101(&mut Vec::new(), ACCEPT, &agreement);
+}
+
 #[test]
 #[should_panic(expected = "a subprotocol is a token")]
 fn no_line_breaks_get_into_the_reply() {
-    encode_101(&mut Vec::new(), ACCEPT, Some("chat\r\nSet-Cookie: a=b"));
+    let forged = Agreement {
+        protocol: Some("chat\r\nSet-Cookie: a=b"),
+        ..Agreement::default()
+    };
+    encode_101(&mut Vec::new(), ACCEPT, &forged);
 }
 
 const REPLY: [Field<'_>; 3] = [

@@ -10,13 +10,11 @@
 //! is allocated, and a quoted string is compared without being copied out.
 #![forbid(unsafe_code)]
 
-/// The most offers that are looked at, over all field lines: 16. Browsers send one, the test suites up to five. What
-/// stands behind them is not negotiated.
-pub const OFFERS_MAX: usize = 16;
+use super::{is_token, trimmed};
 
 /// The elements of a list; empty ones, which a sender may leave (RFC 9110 §5.6.1.2), are left out. A comma in a quoted
 /// string separates nothing.
-pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
+pub(in crate::ws) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
     pieces(list, b',')
         .filter(|piece| !piece.is_empty())
         .map(|text| Element { text })
@@ -25,11 +23,10 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
 /// Whether a value of `Sec-WebSocket-Extensions` is what the grammar asks for: at least one extension, names and
 /// parameters that are tokens, quoted values that would be tokens without their quotes.
 ///
-/// RFC 6455 §9.1 wants a handshake refused where this is false; [`Settings::accept`](super::Settings::accept) only
-/// declines what it cannot read.
+/// RFC 6455 §9.1 wants a handshake refused where this is false, and [`accept()`](super::accept()) refuses it.
 ///
 /// ```
-/// use longshore::ws::deflate::is_extension_list;
+/// use longshore::ws::is_extension_list;
 /// assert!(is_extension_list(b"permessage-deflate; client_max_window_bits, x-own; a=\"b\""));
 /// assert!(!is_extension_list(b"permessage-deflate; client_max_window_bits="));
 /// ```
@@ -46,18 +43,18 @@ pub fn is_extension_list(value: &[u8]) -> bool {
 
 /// One extension with its parameters.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Element<'b> {
+pub(in crate::ws) struct Element<'b> {
     text: &'b [u8],
 }
 
 impl<'b> Element<'b> {
     /// What stands before the first semicolon. Not checked to be a token: one compares it with what one knows.
-    pub(super) fn name(self) -> &'b [u8] {
+    pub(in crate::ws) fn name(self) -> &'b [u8] {
         split(self.text, b';').0
     }
 
     /// The parameters, in their order; an error where one is against the grammar.
-    pub(super) fn parameters(
+    pub(in crate::ws) fn parameters(
         self,
     ) -> impl Iterator<Item = Result<(&'b [u8], Option<Value<'b>>), Malformed>> {
         pieces(self.text, b';').skip(1).map(parameter)
@@ -66,11 +63,11 @@ impl<'b> Element<'b> {
 
 /// Not a token, or not the value of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(in crate::ws) struct Malformed;
 
 /// A parameter's value: a token, or a quoted string that holds one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Value<'b> {
+pub(in crate::ws) struct Value<'b> {
     /// Without the quotes, with the backslashes.
     text: &'b [u8],
     quoted: bool,
@@ -100,7 +97,7 @@ impl<'b> Value<'b> {
     }
 
     /// What is meant: a backslash in quotes stands for the byte behind it (RFC 9110 §5.6.4).
-    pub(super) fn bytes(self) -> impl Iterator<Item = u8> {
+    pub(in crate::ws) fn bytes(self) -> impl Iterator<Item = u8> {
         let mut rest = self.text.iter().copied();
         core::iter::from_fn(move || match rest.next()? {
             // One that escapes nothing stays, and is no token.
@@ -146,20 +143,4 @@ fn split(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
         }
     }
     (trimmed(text), None)
-}
-
-/// Without the optional whitespace at both ends (RFC 9110 §5.6.3).
-fn trimmed(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
