@@ -34,6 +34,9 @@ pub struct Limits {
     pub requests_per_connection_max: u32,
     /// Bytes of a WebSocket message, all fragments together. Default 16 MiB. Above it: close code 1009, from the header alone.
     pub message_bytes_max: u64,
+    /// Bytes of a WebSocket message that the handler takes in pieces ([`Upgrade::pieces`](crate::Upgrade::pieces)), all
+    /// fragments together, and inflated if it was compressed. Default 1 GiB. Above it: close code 1009.
+    pub streamed_message_bytes_max: u64,
     /// Bytes waiting for one peer above which no more of its requests are read. Default 64 KiB.
     pub outbox_high_bytes: usize,
     /// Bytes waiting for one peer at or below which its requests are read again. Default 16 KiB. More than
@@ -99,6 +102,7 @@ impl Default for Limits {
             streamed_body_bytes_max: 1024 * MIB as u64,
             requests_per_connection_max: 0,
             message_bytes_max: 16 * MIB as u64,
+            streamed_message_bytes_max: 1024 * MIB as u64,
             outbox_high_bytes: 64 * KIB,
             outbox_low_bytes: 16 * KIB,
             outbox_bytes_max: MIB,

@@ -75,6 +75,7 @@ fn every_limit_stands_in_the_table_with_its_default() {
         streamed_body_bytes_max,
         requests_per_connection_max,
         message_bytes_max,
+        streamed_message_bytes_max,
         outbox_high_bytes,
         outbox_low_bytes,
         outbox_bytes_max,

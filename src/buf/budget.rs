@@ -84,6 +84,12 @@ impl Budget {
         self.ceiling.taken.load(Ordering::Relaxed) + wanted <= self.ceiling.bytes_max
     }
 
+    /// What this account's connections hold.
+    #[cfg(test)]
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Notes that a connection which held `before` bytes now holds `after`.
     #[inline]
     pub(crate) fn adjust(&mut self, before: usize, after: usize) {

@@ -4,12 +4,12 @@ use clap::Args;
 use longshore::Deflate;
 use longshore::ws::deflate::{Context, WindowBits};
 
-/// How the messages of `/ws` are compressed.
+/// How the messages of `/ws` and `/ws/pieces` are compressed.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_field_names, reason = "they name the flags")]
 #[command(next_help_heading = "WebSocket compression")]
 pub(crate) struct DeflateOptions {
-    /// Compress messages of /ws for clients that offer it (permessage-deflate)
+    /// Compress messages of /ws, and take compressed ones on /ws/pieces, for clients that offer it (permessage-deflate)
     #[arg(long)]
     ws_deflate: bool,
     /// Let messages refer to those before: smaller, at up to 429 KB for each connection

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use longshore::http::{self, Head, Method, Status};
 use longshore::{
-    Body, Files, Handler, Incoming, Message, Origins, Replied, Reply, Request, Socket, Upgrade,
+    Body, Files, Handler, Incoming, Message, MessagePiece, Origins, Replied, Reply, Request,
+    Socket, Upgrade,
 };
 
 use super::chat;
@@ -22,7 +23,7 @@ const ECHO: &str = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 pub(crate) struct Demo {
     /// What stands under `/static/`, if anything does.
     files: Option<Files>,
-    /// On what terms `/ws` compresses, if it does.
+    /// On what terms `/ws` and `/ws/pieces` compress, if they do.
     #[cfg(feature = "deflate")]
     deflate: Option<longshore::Deflate>,
     /// What stands under `/chat`.
@@ -39,14 +40,15 @@ impl Demo {
         }
     }
 
-    /// Compresses the messages of `/ws`.
+    /// Compresses the messages of `/ws` and `/ws/pieces`.
     #[cfg(feature = "deflate")]
     pub(crate) fn deflate(mut self, deflate: Option<longshore::Deflate>) -> Self {
         self.deflate = deflate;
         self
     }
 
-    /// The terms of `/ws`. Open to every page, so that tools and demonstrations anywhere can use it: it only echoes.
+    /// The terms of `/ws` and `/ws/pieces`. Open to every page, so that tools and demonstrations anywhere can use them:
+    /// they only echo.
     fn upgrade(&self) -> Upgrade<'static> {
         let upgrade = Upgrade::new().origins(Origins::Any);
         #[cfg(feature = "deflate")]
@@ -92,6 +94,7 @@ enum Route {
     Echo,
     Upload,
     WebSocket,
+    Pieces,
     ChatPage,
     ChatStyle,
     ChatScript,
@@ -108,6 +111,7 @@ impl Route {
             b"/echo" => Self::Echo,
             b"/upload" => Self::Upload,
             b"/ws" => Self::WebSocket,
+            b"/ws/pieces" => Self::Pieces,
             b"/chat" => Self::ChatPage,
             b"/chat/chat.css" => Self::ChatStyle,
             b"/chat/chat.js" => Self::ChatScript,
@@ -135,6 +139,7 @@ impl Route {
             | Self::Json
             | Self::Pipeline
             | Self::WebSocket
+            | Self::Pieces
             | Self::ChatPage
             | Self::ChatStyle
             | Self::ChatScript
@@ -201,7 +206,7 @@ impl Handler for Demo {
         if method == Method::Options && route != Route::Echo {
             return options(reply, route.allow());
         }
-        if route != Route::WebSocket
+        if !matches!(route, Route::WebSocket | Route::Pieces)
             && let Some(status) = request.failed_precondition()
         {
             return reply.status(status).empty();
@@ -211,11 +216,15 @@ impl Handler for Demo {
             Route::Json => reply.json("{\"message\":\"Hello, World!\"}"),
             Route::Pipeline => reply.text("ok"),
             Route::Echo => echo(&request, reply),
-            Route::WebSocket => {
+            Route::WebSocket | Route::Pieces => {
                 // The chat's may have been refused on this connection before.
                 connection.0 = None;
+                let upgrade = match route {
+                    Route::Pieces => self.upgrade().pieces(),
+                    _ => self.upgrade(),
+                };
                 reply
-                    .upgrade(&request, &self.upgrade())
+                    .upgrade(&request, &upgrade)
                     .expect("no field is no wrong field")
             }
             Route::Index => reply.ok("text/html; charset=utf-8", INDEX.as_bytes()),
@@ -259,6 +268,10 @@ impl Handler for Demo {
                 socket.send(message.kind, message.bytes);
             }
         }
+    }
+
+    fn piece(&mut self, piece: MessagePiece<'_>, socket: &mut Socket<'_, '_>, _: &mut Connection) {
+        socket.send_piece(piece.kind, piece.bytes, piece.last);
     }
 
     fn pong(&mut self, connection: &mut Connection) {
@@ -374,6 +387,7 @@ mod tests {
             "/echo",
             "/upload",
             "/ws",
+            "/ws/pieces",
             "/chat",
             "/chat/chat.css",
             "/chat/chat.js",

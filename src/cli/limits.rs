@@ -136,6 +136,9 @@ struct WebSocketFlags {
     /// Bytes of a message, all fragments together; above: close code 1009
     #[arg(long, value_name = "BYTES", default_value_t = default!(message_bytes_max))]
     message_bytes_max: u64,
+    /// Bytes of a message that is taken in pieces, as on /ws/pieces; above: close code 1009
+    #[arg(long, value_name = "BYTES", default_value_t = default!(streamed_message_bytes_max))]
+    streamed_message_bytes_max: u64,
     /// Without anything from the peer until it is sent a ping
     #[arg(long, value_name = "SECONDS", default_value_t = Seconds(default!(ping_interval)))]
     ping_interval: Seconds,
@@ -220,6 +223,7 @@ impl Flags {
             streamed_body_bytes_max: requests.streamed_body_bytes_max,
             requests_per_connection_max: requests.requests_per_connection_max,
             message_bytes_max: websocket.message_bytes_max,
+            streamed_message_bytes_max: websocket.streamed_message_bytes_max,
             outbox_high_bytes: memory.outbox_high_bytes,
             outbox_low_bytes,
             outbox_bytes_max: memory.outbox_bytes_max,

@@ -18,7 +18,7 @@ use super::limits::LimitOptions;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
-/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /chat, and /static/ with --root
+/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat, and /static/ with --root
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
@@ -45,6 +45,9 @@ pub(crate) struct Serve {
     /// Permission bits of Unix sockets, in octal [what the umask leaves]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     unix_mode: Option<u32>,
+    /// What WebSocket clients hear at SIGTERM or SIGINT: 1001, or 1012 if the program is started again at once
+    #[arg(long, value_name = "CODE", default_value = "1001", value_parser = ["1001", "1012"])]
+    stop_close_code: String,
     /// At the end, print system calls and ring operations, in all and per request
     #[arg(long)]
     count_calls: bool,
@@ -171,7 +174,12 @@ impl Serve {
         }
         let bound = server.bind().map_err(|error| error.to_string())?;
         announce(&bound);
-        wait_for_signals(signals, bound.stopper(), log.clone())?;
+        let stop = match self.stop_close_code.as_str() {
+            "1012" => Stopper::restart,
+            _ => Stopper::stop,
+        };
+        let stopper = bound.stopper();
+        wait_for_signals(signals, move || stop(&stopper), log.clone())?;
         let room = chat::Room::open(bound.publisher())
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let result = bound.run(|_worker| {
@@ -219,7 +227,7 @@ fn announce(bound: &Bound) {
 /// ends any program.
 fn wait_for_signals(
     signals: Vec<i32>,
-    stopper: Stopper,
+    stop: impl Fn() + Send + 'static,
     log: Option<AccessLog>,
 ) -> Result<(), String> {
     let terminal = Terminal::look();
@@ -235,7 +243,7 @@ fn wait_for_signals(
                 _ if stopping => std::process::exit(128 + signal),
                 _ => {
                     stopping = true;
-                    stopper.stop();
+                    stop();
                 }
             }
         }

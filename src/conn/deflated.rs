@@ -166,37 +166,82 @@ impl Deflated {
         shop: &mut Shop,
         message: &mut Vec<u8>,
     ) -> Result<(), (CloseCode, &'static str)> {
+        let inflater = self.own_inflater(shop)?;
+        let count = inflater
+            .inflate(piece, last, limit, message)
+            .map_err(|error| (error.close_code(), error.reason()))?;
+        self.check(kind, &message[message.len() - count..], last)?;
+        if last {
+            self.forget_message(shop);
+        }
+        Ok(())
+    }
+
+    /// Inflates from the front of a piece into `room`, and gives how many bytes; fewer than `room` has say that it was all.
+    ///
+    /// # Errors
+    /// The code and reason to close with.
+    pub(crate) fn inflate_some(
+        &mut self,
+        kind: Kind,
+        piece: &mut &[u8],
+        last: bool,
+        limit: u64,
+        shop: &mut Shop,
+        room: &mut [u8],
+    ) -> Result<usize, (CloseCode, &'static str)> {
+        let inflater = self.own_inflater(shop)?;
+        let count = inflater
+            .inflate_some(piece, last, limit, room)
+            .map_err(|error| (error.close_code(), error.reason()))?;
+        let ends = last && count < room.len();
+        self.check(kind, &room[..count], ends)?;
+        if ends {
+            self.forget_message(shop);
+        }
+        Ok(count)
+    }
+
+    /// The inflater of the message in hand: its own, or one of the worker's.
+    fn own_inflater(
+        &mut self,
+        shop: &mut Shop,
+    ) -> Result<&mut Inflater, (CloseCode, &'static str)> {
         if self.inflater.is_none() {
             let charge = Ceiling::charge(&self.ceiling, Inflater::BYTES).ok_or((
                 CloseCode::TRY_LATER,
                 "the server's memory for compression is used up",
             ))?;
             self.message = Some(charge);
-            self.inflater = Some(shop.inflater());
         }
-        let Some(inflater) = &mut self.inflater else {
+        Ok(self.inflater.get_or_insert_with(|| shop.inflater()))
+    }
+
+    /// Checks what was inflated of a text; `ends` says that it is the end.
+    fn check(
+        &mut self,
+        kind: Kind,
+        fresh: &[u8],
+        ends: bool,
+    ) -> Result<(), (CloseCode, &'static str)> {
+        if kind == Kind::Binary {
             return Ok(());
-        };
-        let count = inflater
-            .inflate(piece, last, limit, message)
-            .map_err(|error| (error.close_code(), error.reason()))?;
-        if kind == Kind::Text {
-            let fresh = &message[message.len() - count..];
-            let checked = self
-                .utf8
-                .check(fresh)
-                .and_then(|()| if last { self.utf8.finish() } else { Ok(()) });
-            checked.map_err(|_| (CloseCode::INVALID_PAYLOAD, "the text is not UTF-8"))?;
         }
-        if last {
-            self.utf8 = Utf8Checker::new();
-            if self.message.take().is_some()
-                && let Some(inflater) = self.inflater.take()
-            {
-                shop.give_back(inflater);
-            }
+        let checked = self
+            .utf8
+            .check(fresh)
+            .and_then(|()| if ends { self.utf8.finish() } else { Ok(()) });
+        checked.map_err(|_| (CloseCode::INVALID_PAYLOAD, "the text is not UTF-8"))
+    }
+
+    /// The message is over: an inflater of the worker's goes back.
+    fn forget_message(&mut self, shop: &mut Shop) {
+        self.utf8 = Utf8Checker::new();
+        if self.message.take().is_some()
+            && let Some(inflater) = self.inflater.take()
+        {
+            shop.give_back(inflater);
         }
-        Ok(())
     }
 }
 

@@ -26,4 +26,16 @@ impl Deflated {
     ) -> Result<(), (CloseCode, &'static str)> {
         match *self {}
     }
+
+    pub(crate) fn inflate_some(
+        &mut self,
+        _: Kind,
+        _: &mut &[u8],
+        _: bool,
+        _: u64,
+        _: &mut Shop,
+        _: &mut [u8],
+    ) -> Result<usize, (CloseCode, &'static str)> {
+        match *self {}
+    }
 }

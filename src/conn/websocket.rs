@@ -6,8 +6,10 @@
 //!   close() ──▶ Closing ── 5 s, or the peer's Close ──▶ FIN
 //! ```
 //!
-//! Messages are handed up in the pieces in which they came; putting them together is the service's. It does not know
-//! HTTP, nor what a message means.
+//! Messages are handed up in the pieces in which they came; putting them together, or showing the pieces, is the
+//! service's. It does not know HTTP, nor what a message means.
+
+mod pieces;
 
 use std::sync::Arc;
 
@@ -18,9 +20,10 @@ use super::tick::Tick;
 use crate::buf::Input;
 use crate::events;
 use crate::ws::{
-    CloseCode, Decoder, Error, Event, Kind, Limits, Piece, Role, SendClose, Session, encode_close,
+    CloseCode, Decoder, Error, Event, Kind, Piece, Role, SendClose, Session, encode_close,
     encode_message, encode_ping, encode_pong,
 };
+use pieces::Pieces;
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub(crate) struct WebSocket {
     awaits_room: bool,
     /// Whether a pong has come that the service was not told of.
     heard_pong: bool,
+    pieces: Pieces,
     /// What most connections do not have.
     more: Option<Box<More>>,
 }
@@ -115,6 +119,7 @@ impl WebSocket {
             policy,
             awaits_room: false,
             heard_pong: false,
+            pieces: Pieces::default(),
             more,
         }
     }
@@ -205,17 +210,24 @@ impl WebSocket {
         if waits { Sent::Queued } else { Sent::Now }
     }
 
-    /// Whether messages have to wait, uncompressed, because the peer does not read.
+    /// Whether messages have to wait, uncompressed: behind others, behind one that is not finished, or because the peer
+    /// does not read.
     #[inline]
     fn must_wait(&self, io: &Io<'_>) -> bool {
-        self.policy != SlowPeer::Disconnect && (self.backlog_bytes() > 0 || io.is_blocked())
+        self.is_inside_own_message()
+            || self.backlog_bytes() > 0
+            || (self.policy != SlowPeer::Disconnect && io.is_blocked())
     }
 
     fn wait(&mut self, message: Waiting, io: &mut Io<'_>) -> Sent {
         let backlog = &mut self.more.get_or_insert_default().backlog;
+        let before = backlog.bytes();
         let pushed = backlog.push(message, self.policy, io.shared.limits.outbox_bytes_max);
         io.charge_producing(backlog.bytes());
         io.produce();
+        if self.keeps_too_much(before, io) {
+            return Sent::Closed;
+        }
         match pushed {
             Pushed::Queued { .. } => Sent::Queued,
             Pushed::Dropped => Sent::Dropped,
@@ -236,7 +248,7 @@ impl WebSocket {
 
     /// There is room: sends what waits. True if the service wanted to be told of it, and nothing waits any more.
     pub(crate) fn writable(&mut self, io: &mut Io<'_>) -> bool {
-        while self.backlog_bytes() > 0 {
+        while self.backlog_bytes() > 0 && !self.is_inside_own_message() {
             if io.is_blocked() {
                 io.charge_producing(self.backlog_bytes());
                 return false;
@@ -247,7 +259,7 @@ impl WebSocket {
                 self.encode(message.kind, message.payload.as_bytes(), io);
             }
         }
-        io.charge_producing(0);
+        io.charge_producing(self.backlog_bytes());
         io.produce_later();
         std::mem::take(&mut self.awaits_room)
     }
@@ -260,13 +272,12 @@ impl WebSocket {
     /// The next piece of a message. Control frames are answered here, and so are the peer's faults.
     #[inline]
     pub(crate) fn next<'b>(&mut self, input: &mut Input<'b>, io: &mut Io<'_>) -> Option<Piece<'b>> {
-        let limits = Limits {
-            message_bytes_max: io.shared.limits.message_bytes_max,
-        };
+        let (limits, slice) = self.bounds(io);
         loop {
-            match self.decoder.next(input, &limits) {
+            match self.decoder.next_slice(input, &limits, slice) {
                 Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => {
                     self.note_message(io);
+                    self.note_piece(&piece);
                     return Some(piece);
                 }
                 Ok(Some(Event::Data(_))) => {}
@@ -352,7 +363,7 @@ impl WebSocket {
             Phase::Quiet => {
                 encode_ping(io.out(), b"");
                 self.phase = Phase::Pinged;
-                io.expire_in(io.shared.timeouts.ping);
+                self.expire_in(io.shared.timeouts.ping, io);
             }
             Phase::Pinged => {
                 events::timed_out(io.token.index, "ping_timeout");

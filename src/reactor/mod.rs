@@ -123,6 +123,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         &self.service
     }
 
+    /// How many bytes the connections make the server keep.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.shared.budget.used()
+    }
+
     /// How many connections there are, those that are about to close included.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {

@@ -57,6 +57,8 @@ impl Answer {
 pub(super) struct Opening {
     pub(super) policy: SlowPeer,
     pub(super) deflated: Option<Box<Deflated>>,
+    /// Whether the handler takes messages in pieces.
+    pub(super) pieces: bool,
 }
 
 /// What follows behind the bytes that are encoded.

@@ -1,6 +1,6 @@
 //! The application's side of a connection.
 
-use super::{Incoming, Message, Replied, Reply, Request, Socket};
+use super::{Incoming, Message, MessagePiece, Replied, Reply, Request, Socket};
 use crate::http::{Head, Status};
 
 /// What to do with a request's body, decided when its head is known.
@@ -74,6 +74,20 @@ pub trait Handler {
     fn message(
         &mut self,
         _message: Message<'_>,
+        _socket: &mut Socket<'_, '_>,
+        _connection: &mut Self::Connection,
+    ) {
+    }
+
+    /// A piece of a WebSocket message, where [`Upgrade::pieces`](super::Upgrade::pieces) asked for that. Nothing is put
+    /// together, so a message of any length costs no memory. Limit: `streamed_message_bytes_max`, 1 GiB by default.
+    ///
+    /// Of a compressed message at most 16 KiB come at a time. While the peer does not read what is sent to it, no more
+    /// pieces come. If the connection ends inside of a message, there is no `last` piece, and [`closed`](Self::closed) is
+    /// called.
+    fn piece(
+        &mut self,
+        _piece: MessagePiece<'_>,
         _socket: &mut Socket<'_, '_>,
         _connection: &mut Self::Connection,
     ) {

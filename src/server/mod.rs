@@ -53,7 +53,7 @@ pub use reply::{Replied, Reply, ReplyFields};
 pub use report::Report;
 pub use request::Request;
 pub use run::Bound;
-pub use socket::{Message, Socket};
+pub use socket::{Message, MessagePiece, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
 pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX};

@@ -305,6 +305,7 @@ impl Common {
             self.hub.register(seat.number, post.clone());
             let deflate = self.deflate.clone();
             Web::new(make_handler(), post, journal, compressor, topics, deflate)
+                .parting(self.stopper.farewell())
         };
         let mut reactor = Reactor::new(driver, self.limits.clone(), budget, make_service);
         for listener in listeners {

@@ -16,6 +16,21 @@ pub struct Message<'b> {
     pub bytes: &'b mut [u8],
 }
 
+/// Part of a message, borrowed for one call. What a peer sends comes in pieces as the kernel delivers it; where they are
+/// cut means nothing. One has mostly up to 64 KiB, and up to 512 KiB on io_uring when the server has paused.
+#[derive(Debug)]
+pub struct MessagePiece<'b> {
+    /// What the whole message is.
+    pub kind: Kind,
+    /// It begins a message.
+    pub first: bool,
+    /// It ends a message. `first && last` is a whole one.
+    pub last: bool,
+    /// The payload. Empty only if `first` or `last` is set. A piece of text may end inside a character, the last piece
+    /// never does: all of them together are valid UTF-8, checked as far as they have come.
+    pub bytes: &'b mut [u8],
+}
+
 /// A WebSocket during one call.
 pub struct Socket<'s, 'i> {
     member: &'s mut Member,
@@ -45,6 +60,29 @@ impl<'s, 'i> Socket<'s, 'i> {
         self.member
             .websocket
             .send(kind, payload, Some(key), self.io)
+    }
+
+    /// Sends a message piece by piece: the first call begins it, the one with `last` ends it. Each piece is a frame, and
+    /// leaves uncompressed. Text must be UTF-8 when all pieces are joined; `kind` counts in the first.
+    ///
+    /// Pieces of a message that was begun are never dropped. So under a policy that drops, none is begun while earlier
+    /// messages wait, or the peer does not read: the first piece is [`Sent::Dropped`] then, and so is all that follows up
+    /// to the `last`. A message of one piece is [sent](Self::send) as any other.
+    ///
+    /// No other message can begin before the last piece (RFC 6455 §5.4): what is [sent](Self::send) or published
+    /// meanwhile waits behind it. Under [`SlowPeer::Disconnect`] the connection ends with close code 1013 if more than
+    /// `outbox_bytes_max` waits so. Who sends much asks [`buffered`](Self::buffered), and goes on when
+    /// [`Handler::drained`](super::Handler::drained) is called. A [`close`](Self::close) cuts the message off: the peer
+    /// never has it whole.
+    pub fn send_piece(&mut self, kind: Kind, bytes: &[u8], last: bool) -> Sent {
+        let websocket = &mut self.member.websocket;
+        websocket.send_piece(kind, bytes, last, self.io)
+    }
+
+    /// Takes messages in pieces, by [`Handler::piece`](super::Handler::piece), or whole, from the next one on. What it was
+    /// in the beginning was said by [`Upgrade::pieces`](super::Upgrade::pieces).
+    pub fn take_pieces(&mut self, pieces: bool) {
+        self.member.websocket.set_pieces(pieces);
     }
 
     /// How many bytes wait to be sent to this peer.
@@ -88,7 +126,10 @@ impl<'s, 'i> Socket<'s, 'i> {
         self.topics.publisher().publish(topic, kind, payload)
     }
 
-    /// Begins the closing handshake. Messages that the peer sent before it sees the Close still come.
+    /// Begins the closing handshake. Messages that the peer sent before it sees the Close still come. Our own that wait
+    /// because it does not read, or behind an unfinished one, are dropped. A second call changes nothing.
+    ///
+    /// [`CloseCode`] holds nothing that must not travel: 1004, 1005, 1006 and 1015 are refused there (RFC 6455 §7.4.1).
     pub fn close(&mut self, code: CloseCode, reason: &str) {
         self.member.websocket.close(code, reason, self.io);
     }

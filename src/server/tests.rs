@@ -8,5 +8,6 @@ mod identical;
 mod memory;
 mod recorded;
 mod rfc;
+mod sessions;
 mod simulated;
 mod streams;

@@ -53,6 +53,7 @@ pub struct Upgrade<'u> {
     protocols: &'u [&'u str],
     fields: &'u [(&'u str, &'u [u8])],
     policy: SlowPeer,
+    pieces: bool,
     #[cfg(feature = "deflate")]
     deflate: Option<Deflate>,
 }
@@ -85,6 +86,32 @@ impl<'u> Upgrade<'u> {
     /// What becomes of messages when the peer does not read.
     pub fn on_slow_peer(mut self, policy: SlowPeer) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Takes messages in pieces, as they come: [`Handler::piece`](super::Handler::piece) is called in place of
+    /// [`Handler::message`](super::Handler::message), and nothing is put together. Limit: `streamed_message_bytes_max`,
+    /// 1 GiB by default. [`Socket::take_pieces`](super::Socket::take_pieces) changes it between messages.
+    ///
+    /// ```
+    /// use longshore::{Handler, MessagePiece, Replied, Reply, Request, Socket, Upgrade};
+    ///
+    /// /// Every message comes back, and none is ever held whole.
+    /// struct Echo;
+    ///
+    /// impl Handler for Echo {
+    ///     type Connection = ();
+    ///     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, (): &mut ()) -> Replied {
+    ///         let upgrade = Upgrade::new().pieces();
+    ///         reply.upgrade(&request, &upgrade).expect("no field is no wrong field")
+    ///     }
+    ///     fn piece(&mut self, piece: MessagePiece<'_>, socket: &mut Socket<'_, '_>, (): &mut ()) {
+    ///         socket.send_piece(piece.kind, piece.bytes, piece.last);
+    ///     }
+    /// }
+    /// ```
+    pub fn pieces(mut self) -> Self {
+        self.pieces = true;
         self
     }
 
@@ -182,6 +209,7 @@ impl Reply<'_> {
             then: Then::WebSocket(Opening {
                 policy: upgrade.policy,
                 deflated,
+                pieces: upgrade.pieces,
             }),
         }))
     }

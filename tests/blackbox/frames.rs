@@ -53,10 +53,17 @@ pub(crate) fn close(code: u16, reason: &[u8]) -> Vec<u8> {
 }
 
 impl Peer {
-    /// Connects and becomes a WebSocket.
+    /// Connects and becomes a WebSocket of `/ws`.
     pub(crate) fn websocket(address: SocketAddr) -> Self {
+        Self::websocket_at(address, "/ws", "")
+    }
+
+    /// Connects and becomes a WebSocket of `path`, by a handshake with further lines.
+    pub(crate) fn websocket_at(address: SocketAddr, path: &str, lines: &str) -> Self {
         let mut peer = Self::connect(address);
-        let reply = peer.ask(HANDSHAKE);
+        let handshake = HANDSHAKE.replacen("/ws", path, 1);
+        let end = handshake.len() - 2;
+        let reply = peer.ask(format!("{}{lines}\r\n", &handshake[..end]));
         assert_eq!(reply.status, 101, "{}", reply.head);
         assert_eq!(reply.field("Sec-WebSocket-Accept"), Some(ACCEPT));
         peer

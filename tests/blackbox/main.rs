@@ -8,6 +8,7 @@
 //!   exhaustion   no descriptors left                        stop         signals
 //!   listen       addresses                                  cli          mistakes, doctor, output
 //!   rfc          RFC 9110 and 9112, case by case            access_log   the access log
+//!   pieces       messages that are never held whole         sessions     pongs, deadlines, how WebSockets end
 //!   static_files files: their bytes, their paths, and what becomes of them meanwhile
 //! ```
 //!
@@ -26,9 +27,11 @@ mod identical;
 mod listen;
 mod memory;
 mod peer;
+mod pieces;
 mod refusals;
 mod rfc;
 mod server;
+mod sessions;
 mod slow;
 mod static_files;
 mod stop;

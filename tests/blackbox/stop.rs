@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::frames::{CLOSE, HANDSHAKE, PING, TEXT, close, frame};
+use crate::frames::{CLOSE, HANDSHAKE, PING, PONG, TEXT, close, frame};
 use crate::peer::{Peer, pattern, with_length};
 use crate::server::{Counts, Server, eventually, on_each_backend};
 
@@ -116,6 +116,28 @@ fn a_stop_ends_whatever_asks_next() {
         );
         late.send(close(1001, b""));
         late.ends();
+        server.ended_well();
+    });
+}
+
+#[test]
+fn a_restart_is_announced_if_it_is_one() {
+    on_each_backend(|backend| {
+        let server = Server::start(backend, &["--stop-close-code", "1012"]);
+        let mut peer = Peer::websocket(server.address());
+        // A message that is not finished does not keep the connection.
+        peer.send(frame(0x01, b"half a message"));
+        peer.send(frame(PING, b""));
+        assert_eq!(peer.frame().0, PONG);
+        server.signal(Signal::SIGTERM);
+        let (first, payload) = peer.frame();
+        assert_eq!(
+            (first, &payload[..2]),
+            (CLOSE, &1012_u16.to_be_bytes()[..]),
+            "{backend}: service restart"
+        );
+        peer.send(close(1012, b""));
+        peer.ends();
         server.ended_well();
     });
 }

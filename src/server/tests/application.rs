@@ -10,12 +10,17 @@ use crate::driver::sim::{Plan, Shape, Sim, SimNet, SimPeer, SimRead};
 use crate::driver::{Config, Driver};
 use crate::http::{Head, Method, Status};
 use crate::limits::Limits;
-use crate::reactor::Reactor;
+use crate::reactor::{Letter, Reactor};
+use crate::server::stop::Farewell;
 use crate::server::web::{Journal, Topics, Web};
-use crate::server::{Body, Handler, Incoming, Message, Replied, Reply, Request, Response, Socket};
+use crate::server::{
+    Body, Handler, Incoming, Message, MessagePiece, Replied, Reply, Request, Response, SlowPeer,
+    Socket, Stopper, Upgrade,
+};
 use crate::sys::{Address, Family};
+use crate::ws::{CloseCode, Kind};
 
-/// Answers with what it was asked.
+/// Answers with what it was asked. On `/ws` a text like `!piece:abc` is an order.
 pub(super) struct Echo;
 
 impl Handler for Echo {
@@ -36,6 +41,11 @@ impl Handler for Echo {
     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, streamed: &mut usize) -> Replied {
         match (request.method(), request.path()) {
             (_, b"/ws") => reply.websocket(&request),
+            (_, b"/pieces") => {
+                let upgrade = Upgrade::new().pieces();
+                let replied = reply.upgrade(&request, &upgrade);
+                replied.expect("no field is no wrong field")
+            }
             (_, path @ (b"/later" | b"/last")) => later(reply, path == b"/last"),
             (_, b"/large") => reply.ok("text/plain", &vec![b'x'; 100_000]),
             (Method::Post, b"/stream") => reply.text(&std::mem::take(streamed).to_string()),
@@ -45,7 +55,37 @@ impl Handler for Echo {
     }
 
     fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, _: &mut usize) {
-        socket.send(message.kind, message.bytes);
+        match message.bytes.strip_prefix(b"!") {
+            Some(order) => obey(order, socket),
+            None => {
+                socket.send(message.kind, message.bytes);
+            }
+        }
+    }
+
+    fn piece(&mut self, piece: MessagePiece<'_>, socket: &mut Socket<'_, '_>, inside: &mut usize) {
+        assert_eq!(piece.first, *inside == 0, "the first, and no other");
+        *inside = usize::from(!piece.last);
+        assert!(piece.first || piece.last || !piece.bytes.is_empty());
+        if piece.bytes == b"!take whole" {
+            socket.take_pieces(false);
+        }
+        socket.send_piece(piece.kind, piece.bytes, piece.last);
+    }
+}
+
+/// Does what a message of a test asks for.
+fn obey(order: &[u8], socket: &mut Socket<'_, '_>) {
+    let end = order.iter().position(|&byte| byte == b':');
+    let (verb, text) = order.split_at(end.map_or(order.len(), |end| end + 1));
+    match verb {
+        b"piece:" | b"last:" => {
+            socket.send_piece(Kind::Text, text, verb == b"last:");
+        }
+        b"close" => socket.close(CloseCode::NORMAL, "as asked"),
+        b"drop newest" => socket.on_slow_peer(SlowPeer::DropNewest),
+        b"take pieces" => socket.take_pieces(true),
+        _ => panic!("no order: {}", String::from_utf8_lossy(order)),
     }
 }
 
@@ -60,6 +100,7 @@ fn later(reply: Reply<'_>, last: bool) -> Replied {
 /// One reactor on the in-memory driver.
 pub(super) struct Simulated {
     pub(super) reactor: Reactor<Sim, Web<Echo>>,
+    pub(super) stopper: Stopper,
     net: SimNet,
     address: Address,
     /// How many lends were written, each of which takes turns to be read.
@@ -96,10 +137,16 @@ impl Simulated {
         let net = driver.net();
         let listener = net.listener(Family::Inet, 16);
         let address = listener.address.clone();
-        let mut reactor = reactor(driver, limits);
+        let stopper = Stopper::default();
+        let mut reactor = reactor_parting(driver, limits, stopper.farewell());
         reactor.listen(listener).expect("listens");
+        let post = reactor.post();
+        stopper.register(Box::new(move || {
+            post.send(Letter::Stop).expect("a stop is never refused");
+        }));
         Self {
             reactor,
+            stopper,
             net,
             address,
             written: Rc::default(),
@@ -169,6 +216,14 @@ impl Client {
 }
 
 pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Echo>> {
+    reactor_parting(driver, limits, Farewell::default())
+}
+
+fn reactor_parting<D: Driver>(
+    driver: D,
+    limits: Limits,
+    farewell: Farewell,
+) -> Reactor<D, Web<Echo>> {
     let budget = Budget::new(Ceiling::new(limits.memory_bytes_max));
     Reactor::new(driver, Arc::new(limits), budget, |post| {
         Web::new(
@@ -179,6 +234,7 @@ pub(super) fn reactor<D: Driver>(driver: D, limits: Limits) -> Reactor<D, Web<Ec
             Topics::alone(),
             Ceiling::new(0),
         )
+        .parting(farewell)
     })
 }
 

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::Handler;
 use super::compression::{Compressor, Offer};
+use super::stop::Farewell;
 use super::topics::News;
 use super::wake::{Mail, What};
 use crate::buf::{Ceiling, Input};
@@ -31,7 +32,6 @@ use crate::driver::Token;
 use crate::events;
 use crate::reactor::Post;
 use crate::sys::Address;
-use crate::ws::CloseCode;
 use http::answer_later;
 pub use member::SubscribeError;
 pub(super) use member::{Member, Topics};
@@ -63,6 +63,8 @@ pub(crate) struct Web<H> {
     topics: Topics,
     /// Over the memory of all connections' compression.
     deflate: Arc<Ceiling>,
+    /// What peers are told when the server stops.
+    farewell: Farewell,
     /// How many requests were answered.
     pub(crate) requests: u64,
     /// How many WebSocket messages came.
@@ -85,9 +87,22 @@ impl<H: Handler> Web<H> {
             compressor,
             topics,
             deflate,
+            farewell: Farewell::default(),
             requests: 0,
             messages: 0,
         }
+    }
+
+    /// Ends WebSockets with what `farewell` says.
+    pub(in crate::server) fn parting(mut self, farewell: Farewell) -> Self {
+        self.farewell = farewell;
+        self
+    }
+
+    /// The server stops: so does this WebSocket.
+    fn part(&self, member: &mut Member, io: &mut Io<'_>) {
+        let (code, reason) = self.farewell.words();
+        member.websocket.close(code, reason, io);
     }
 }
 
@@ -125,11 +140,12 @@ impl<H: Handler> Service for Web<H> {
                 }
             };
             let Some(opening) = upgraded else { return };
-            let mut member = Member::new(WebSocket::new(opening.policy, opening.deflated, io));
+            let mut websocket = WebSocket::new(opening.policy, opening.deflated, io);
+            websocket.set_pieces(opening.pieces);
+            let mut member = Member::new(websocket);
             self.open(&mut member, &mut state.application, io);
             if io.shared.stopping {
-                let websocket = &mut member.websocket;
-                websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
+                self.part(&mut member, io);
             }
             state.protocol = Protocol::WebSocket(member);
         }
@@ -247,10 +263,7 @@ impl<H: Handler> Service for Web<H> {
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
             Protocol::Http(exchange) => exchange.stopping(io),
-            Protocol::WebSocket(member) => {
-                let websocket = &mut member.websocket;
-                websocket.close(CloseCode::GOING_AWAY, "the server stops", io);
-            }
+            Protocol::WebSocket(member) => self.part(member, io),
         }
     }
 
