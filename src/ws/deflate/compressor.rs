@@ -27,7 +27,7 @@ const STEP_BYTES_MIN: usize = 64;
 /// The most room at a time: what a long message shrinks to is not known before.
 const STEP_BYTES_MAX: usize = 16 * 1024;
 
-/// Compresses messages, one whole message at a time.
+/// Compresses messages, one after the other.
 ///
 /// With [`Context::Kept`] it belongs to one connection, and every message that it compressed must be sent, in this order,
 /// since later ones refer to it. With [`Context::Dropped`] each message stands for itself: one compressor serves every
@@ -110,13 +110,48 @@ impl Compressor {
     /// What cannot be compressed grows: by a few bytes from level 2 up, by a twenty-fifth with the least memory, by up to
     /// an eighth at level 1, which writes nothing but fixed codes.
     pub fn compress(&mut self, message: &[u8], out: &mut Vec<u8>) {
-        if message.is_empty() {
+        self.compress_fragment(message, true, out);
+    }
+
+    /// Appends the payload of the next frame of a message whose end is not known yet; `last` ends it. The peer can inflate
+    /// every fragment when it comes. Until the last nothing else may be compressed.
+    ///
+    /// A fragment that is not the last keeps the end of its flush (RFC 7692 §7.2.3.5), so each costs four bytes more than
+    /// a cut of the whole; an empty one is nothing.
+    ///
+    /// ```
+    /// use longshore::ws::deflate::{Compressor, Context, Inflater, WindowBits};
+    /// let mut compressor = Compressor::new(Context::Dropped, WindowBits::MAX, 8, 6);
+    /// let mut payload = Vec::new();
+    /// compressor.compress_fragment(b"Hel", false, &mut payload);
+    /// compressor.compress_fragment(b"lo", true, &mut payload);
+    /// let mut message = Vec::new();
+    /// Inflater::new(Context::Dropped).inflate(&payload, true, 5, &mut message)?;
+    /// assert_eq!(message, b"Hello");
+    /// # Ok::<(), longshore::ws::deflate::InflateError>(())
+    /// ```
+    pub fn compress_fragment(&mut self, fragment: &[u8], last: bool, out: &mut Vec<u8>) {
+        if fragment.is_empty() {
             // §7.2.3.6: an empty stored block without its tail. zlib would not flush a second time for nothing.
-            out.push(0);
-            return;
+            if last {
+                out.push(0);
+            }
+        } else {
+            self.flushed(fragment, out);
+            debug_assert!(out.ends_with(&TAIL), "a sync flush ends so");
+            if last {
+                out.truncate(out.len() - TAIL.len());
+            }
         }
-        let step = (message.len() / 2).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
-        let mut rest = message;
+        if last && self.context == Context::Dropped && self.deflate.total_in() > 0 {
+            self.deflate.reset();
+        }
+    }
+
+    /// Appends what the bytes become, with the end of the flush.
+    fn flushed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let step = (bytes.len() / 2).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
+        let mut rest = bytes;
         loop {
             let (count, before) = (out.len(), self.deflate.total_in());
             out.resize(count + step, 0);
@@ -125,13 +160,8 @@ impl Compressor {
             out.truncate(count + written);
             // Room that is left says that nothing is held back.
             if rest.is_empty() && written < step {
-                break;
+                return;
             }
-        }
-        debug_assert!(out.ends_with(&TAIL), "a sync flush ends so");
-        out.truncate(out.len() - TAIL.len());
-        if self.context == Context::Dropped {
-            self.deflate.reset();
         }
     }
 

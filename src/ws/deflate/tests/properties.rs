@@ -95,6 +95,37 @@ proptest! {
     }
 
     #[test]
+    fn fragments_can_be_read_as_they_come(
+        messages in messages(),
+        context in context(),
+        bits in 9..=15u8,
+        level in 1..=9u8,
+        cuts in vec(any::<usize>(), 0..6),
+    ) {
+        let mut compressor = Compressor::new(context, window(bits), 8, level);
+        let mut inflater = Inflater::new(context);
+        let mut other = OtherInflater::new(window(bits));
+        for message in messages {
+            let mut borders: Vec<usize> = cuts.iter().map(|cut| cut % (message.len() + 1)).collect();
+            borders.extend([0, message.len()]);
+            borders.sort_unstable();
+            let (mut payload, mut got) = (Vec::new(), Vec::new());
+            for (number, pair) in borders.windows(2).enumerate() {
+                let last = number + 2 == borders.len();
+                let begin = payload.len();
+                compressor.compress_fragment(&message[pair[0]..pair[1]], last, &mut payload);
+                let taken = inflater.inflate(&payload[begin..], last, message.len() as u64, &mut got);
+                prop_assert_eq!(taken, Ok(pair[1] - pair[0]), "nothing is held back");
+            }
+            prop_assert!(got == message);
+            if context == Context::Dropped {
+                other = OtherInflater::new(window(bits));
+            }
+            prop_assert!(other.inflate(&payload) == Some(message));
+        }
+    }
+
+    #[test]
     fn what_another_compressor_writes_is_read(
         messages in messages(),
         context in context(),
