@@ -3,6 +3,8 @@
 use std::{fmt, io};
 
 use super::{HeadError, Refused};
+#[cfg(feature = "deflate")]
+use crate::ws::deflate::{InflateError, ReplyFault};
 use crate::ws::{self, ReplyError, RequestError, UriError};
 
 /// Why a WebSocket could not be opened, or cannot go on. Its text says what happened; [`advice`](Self::advice) what helps.
@@ -32,10 +34,17 @@ pub enum Error {
     Refused(Refused),
     /// The server answered 101, and not by the rules (RFC 6455 §4.1).
     Reply(ReplyError),
+    /// The server's answer to the offer of compression breaks RFC 7692, or asks what we cannot do.
+    #[cfg(feature = "deflate")]
+    Extension(ReplyFault),
     /// Nothing came within `read_timeout`. Nothing is lost: call again.
     Timeout,
     /// The server broke the protocol. It was told with the fault's close code.
     Protocol(ws::Error),
+    /// A compressed message is corrupt, or inflates to more than `message_bytes_max`. The server was told with the fault's
+    /// close code.
+    #[cfg(feature = "deflate")]
+    Inflate(InflateError),
     /// The TCP connection ended without a Close, which the WebSocket API calls 1006.
     Ended,
     /// The server did not answer our Close within `close_timeout`.
@@ -83,8 +92,18 @@ impl Error {
                 _ => "The status is the server's reason; look at its log.",
             },
             Self::Reply(_) => "The server, or a proxy before it, does not speak RFC 6455.",
+            #[cfg(feature = "deflate")]
+            Self::Extension(_) => "Offer something else, or nothing: leave deflate at None.",
             Self::Timeout => "Call next again, or ping to find out whether the server lives.",
             Self::Protocol(ws::Error::MessageTooBig) => "Raise message_bytes_max.",
+            #[cfg(feature = "deflate")]
+            Self::Inflate(InflateError::TooBig) => {
+                "If you trust the server, raise message_bytes_max."
+            }
+            #[cfg(feature = "deflate")]
+            Self::Inflate(InflateError::Corrupt) => {
+                "The server's compression is broken: report it there, and offer none."
+            }
             Self::Protocol(_) => "The server's frames break RFC 6455: report it there.",
             Self::Ended => "The server died or was cut off; connect again.",
             Self::CloseTimeout => "Drop the connection: the server does not close.",
@@ -118,6 +137,8 @@ impl fmt::Display for Error {
                 };
             }
             Self::Reply(error) => return write!(f, "the handshake failed: {error}"),
+            #[cfg(feature = "deflate")]
+            Self::Extension(error) => return write!(f, "the handshake failed: {error}"),
             Self::Timeout => "nothing came in time",
             Self::Protocol(error) => {
                 let code = error.close_code();
@@ -125,6 +146,11 @@ impl fmt::Display for Error {
                     f,
                     "the server broke the protocol: {error} (close code {code})"
                 );
+            }
+            #[cfg(feature = "deflate")]
+            Self::Inflate(error) => {
+                let code = error.close_code();
+                return write!(f, "a message cannot be taken: {error} (close code {code})");
             }
             Self::Ended => "the connection ended without a Close",
             Self::CloseTimeout => "the server did not answer our Close",
@@ -147,6 +173,10 @@ impl std::error::Error for Error {
             Self::Head(error) => Some(error),
             Self::Reply(error) => Some(error),
             Self::Protocol(error) => Some(error),
+            #[cfg(feature = "deflate")]
+            Self::Extension(error) => Some(error),
+            #[cfg(feature = "deflate")]
+            Self::Inflate(error) => Some(error),
             Self::Resolve(error)
             | Self::Connect(error)
             | Self::Random(error)

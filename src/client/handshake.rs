@@ -11,6 +11,7 @@
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
+use super::deflated::{self, Terms};
 use super::head::{HEAD_BYTES_MAX, HeadError, ReplyHead, head_end};
 use super::patience::{Patience, deadline};
 use super::{Error, Options, Refused, random};
@@ -23,6 +24,8 @@ pub(super) const READ_BYTES: usize = 4 << 10;
 pub(super) struct Opened {
     /// The subprotocol that the server chose.
     pub(super) protocol: Option<String>,
+    /// How messages are compressed, if they are.
+    pub(super) terms: Option<Terms>,
     /// The first frames, less than [`READ_BYTES`].
     pub(super) frames: Vec<u8>,
 }
@@ -36,8 +39,12 @@ pub(super) fn handshake<S: Read + Write>(
     let mut nonce = [0; 16];
     random::fill(&mut nonce).map_err(Error::Random)?;
     let mut request = Vec::new();
+    let offer = deflated::offer(options);
+    let offers = offer.as_ref().map(|offer| [offer.as_str()]);
+    let extensions = offers.as_ref().map_or(&[][..], |one| &one[..]);
     let said = RequestOptions {
         protocols: options.protocols,
+        extensions,
         origin: options.origin,
         fields: options.fields,
         ..RequestOptions::new(nonce)
@@ -55,9 +62,10 @@ pub(super) fn handshake<S: Read + Write>(
             101 if head.minor >= 1 => {
                 let key = ws::encode_key(nonce);
                 let reply = ws::check_reply(head.fields(), head.status, &key)?;
-                reply.check_offers(options.protocols, &[])?;
+                reply.check_offers(options.protocols, extensions)?;
                 return Ok(Opened {
                     protocol: reply.protocol.map(str::to_owned),
+                    terms: deflated::judge(options, reply.extensions)?,
                     frames: replies.rest(),
                 });
             }

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //!   bytes    [ taken │ unread, at most an unfinished header or control frame │ room for the next read ]
-//!                         │ Decoder
+//!                         │ Decoder, and if agreed Unpacking
 //!                         ▼
 //!   message  [ the pieces so far ]        control  [ the payload of one Ping, Pong or Close ]
 //! ```
 //!
-//! A message is copied once, into memory that grows with what has come and not with what a header announces. It does not
+//! A message is copied or inflated once, into memory that grows with what has come and not with what a header announces. It does not
 //! know the stream, nor what is answered.
 
 use std::ops::Range;
 
+use super::deflated::{Terms, Unpacking};
+use super::fault::Fault;
 use crate::buf::Input;
 use crate::ws::{self, CloseCode, Kind, Role};
 
@@ -33,6 +35,8 @@ pub(super) enum Step {
 pub(super) struct Incoming {
     decoder: ws::Decoder,
     limits: ws::Limits,
+    /// If the server agreed to compression.
+    unpacking: Option<Unpacking>,
     bytes: Box<[u8]>,
     unread: Range<usize>,
     message: Vec<u8>,
@@ -41,12 +45,17 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Starts behind the handshake, with the `frames` that came with it.
-    pub(super) fn new(frames: &[u8], message_bytes_max: u64) -> Self {
+    pub(super) fn new(frames: &[u8], message_bytes_max: u64, terms: Option<Terms>) -> Self {
         let mut bytes = vec![0; BUFFER_BYTES].into_boxed_slice();
         bytes[..frames.len()].copy_from_slice(frames);
+        let mut decoder = ws::Decoder::new(Role::Client);
+        if terms.is_some() {
+            decoder.allow_rsv1();
+        }
         Self {
-            decoder: ws::Decoder::new(Role::Client),
+            decoder,
             limits: ws::Limits { message_bytes_max },
+            unpacking: terms.map(Unpacking::new),
             bytes,
             unread: 0..frames.len(),
             message: Vec::new(),
@@ -55,7 +64,7 @@ impl Incoming {
     }
 
     /// The next thing that is whole; `None` means that more must be read.
-    pub(super) fn step(&mut self) -> Result<Option<Step>, ws::Error> {
+    pub(super) fn step(&mut self) -> Result<Option<Step>, Fault> {
         let mut input = Input::new(&mut self.bytes[self.unread.clone()]);
         let mut control = |payload: &[u8], step| {
             self.control.clear();
@@ -74,7 +83,13 @@ impl Incoming {
                     if piece.first {
                         begin(&mut self.message);
                     }
-                    self.message.extend_from_slice(piece.bytes);
+                    match &mut self.unpacking {
+                        Some(unpacking) if piece.compressed => {
+                            let limit = self.limits.message_bytes_max;
+                            unpacking.inflate(&piece, limit, &mut self.message)?;
+                        }
+                        _ => self.message.extend_from_slice(piece.bytes),
+                    }
                     if !piece.last {
                         continue;
                     }

@@ -11,9 +11,11 @@
 //! and nothing happens between calls, so that a Ping is answered when [`WebSocket::next`] is called, and not before. While
 //! a send waits for the peer to read, nothing is received.
 //!
+//! Messages are compressed if [`Options`] offers that and the server agrees (feature `deflate`); a send may decline.
+//!
 //! The server is not trusted: what it says is bounded in size and time, and every rule of RFC 6455 that it breaks ends the
 //! connection with the rule's close code. It does not know TLS ([`WebSocket::handshake`] takes a stream that does),
-//! proxies, cookies or compression, and it follows no redirect: [`Refused`] says where one points.
+//! proxies or cookies, and it follows no redirect: [`Refused`] says where one points.
 //!
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
@@ -49,7 +51,15 @@
 #![forbid(unsafe_code)]
 
 mod connect;
+#[cfg(feature = "deflate")]
+mod deflate;
+#[cfg(feature = "deflate")]
+mod deflated;
+#[cfg(not(feature = "deflate"))]
+#[path = "undeflated.rs"]
+mod deflated;
 mod error;
+mod fault;
 mod handshake;
 mod head;
 mod incoming;
@@ -62,6 +72,8 @@ mod refused;
 mod tests;
 mod websocket;
 
+#[cfg(feature = "deflate")]
+pub use deflate::Deflate;
 pub use error::Error;
 pub use head::HeadError;
 pub use options::Options;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "deflate")]
+use super::Deflate;
+
 /// The terms of a connection; the default has every limit on.
 ///
 /// ```
@@ -36,8 +39,11 @@ pub struct Options<'o> {
     /// default.
     pub close_timeout: Duration,
     /// The longest message that is taken, in bytes over all its fragments; 16 MiB by default. A longer one is refused with
-    /// 1009 when its header says so.
+    /// 1009 when its header says so, a compressed one when it has inflated to more.
     pub message_bytes_max: u64,
+    /// The compression on offer (permessage-deflate). None by default.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
 }
 
 impl Default for Options<'_> {
@@ -52,6 +58,8 @@ impl Default for Options<'_> {
             write_timeout: Some(Duration::from_secs(30)),
             close_timeout: Duration::from_secs(5),
             message_bytes_max: 16 << 20,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 }

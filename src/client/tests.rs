@@ -1,5 +1,7 @@
 //! The client against a server of memory, which says what the test wrote down, in pieces of any size.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod ends;
 mod head;
 mod messages;
@@ -31,6 +33,8 @@ struct Script {
     end: Option<io::ErrorKind>,
     /// How many more bytes it takes.
     takes: usize,
+    request: Vec<u8>,
+    /// Behind the request.
     heard: Vec<u8>,
 }
 
@@ -43,6 +47,7 @@ impl Script {
             piece: usize::MAX,
             end: None,
             takes: usize::MAX,
+            request: Vec::new(),
             heard: Vec::new(),
         }
     }
@@ -67,7 +72,7 @@ impl Script {
         let key_accept = str::from_utf8(&accept.key_accept).expect("base64");
         self.says = reply.replace("ACCEPT", key_accept).into_bytes();
         self.says.append(&mut self.frames);
-        self.heard.clear();
+        self.request = mem::take(&mut self.heard);
     }
 }
 

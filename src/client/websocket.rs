@@ -15,12 +15,15 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::connect::tcp;
+use super::fault::Fault;
 use super::handshake::{Opened, handshake, is_interruption, is_timeout};
 use super::incoming::{Incoming, Step};
 use super::outgoing::Outgoing;
 use super::patience::{Patience, SetReadTimeout, deadline};
 use super::{Error, Options};
-use crate::ws::{self, CloseCode, Kind, Opcode, SendClose, Session, State, Uri, Utf8Checker};
+#[cfg(feature = "deflate")]
+use crate::ws::deflate::Agreed;
+use crate::ws::{CloseCode, Kind, Opcode, SendClose, Session, State, Uri, Utf8Checker};
 
 /// How much is read and forgotten while the server has not closed the TCP connection.
 const LINGER_BYTES_MAX: usize = 256 << 10;
@@ -75,6 +78,8 @@ pub struct WebSocket<S> {
     /// be the reason.
     broken: bool,
     protocol: Option<String>,
+    #[cfg(feature = "deflate")]
+    agreed: Option<Agreed>,
 }
 
 impl WebSocket<TcpStream> {
@@ -101,7 +106,7 @@ impl<S: Read + Write> WebSocket<S> {
     /// [`handshake_timed`](Self::handshake_timed). The times of `options` are looked at between reads.
     ///
     /// # Errors
-    /// [`Error::Uri`], [`Error::Request`], [`Error::Head`], [`Error::Refused`], [`Error::Reply`],
+    /// [`Error::Uri`], [`Error::Request`], [`Error::Head`], [`Error::Refused`], [`Error::Reply`], `Error::Extension`,
     /// [`Error::HandshakeTimeout`], [`Error::HandshakeEnded`], [`Error::Read`], [`Error::Write`], [`Error::Random`].
     ///
     /// ```no_run
@@ -135,24 +140,47 @@ impl<S: Read + Write> WebSocket<S> {
         options: &Options<'_>,
     ) -> Result<Self, Error> {
         let patience = Patience::new(set_read_timeout, options.read_timeout);
-        let Opened { protocol, frames } = handshake(&mut stream, &patience, uri, options)?;
+        let opened = handshake(&mut stream, &patience, uri, options)?;
+        let Opened {
+            protocol,
+            terms,
+            frames,
+        } = opened;
         patience.usual(&stream).map_err(Error::Read)?;
         Ok(Self {
             stream,
             session: Session::new(),
-            incoming: Incoming::new(&frames, options.message_bytes_max),
-            outgoing: Outgoing::new(),
+            incoming: Incoming::new(&frames, options.message_bytes_max, terms),
+            outgoing: Outgoing::new(terms),
             patience,
             close_timeout: options.close_timeout,
             closing: None,
             broken: false,
             protocol,
+            #[cfg(feature = "deflate")]
+            agreed: terms.map(|terms| terms.agreed),
         })
     }
 
     /// The subprotocol that the server chose, one of those on offer.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    /// How messages are compressed: what the server made of [`Options::deflate`]. `None`: they travel as they are.
+    ///
+    /// ```no_run
+    /// use longshore::client::{Deflate, Options, WebSocket};
+    /// let options = Options { deflate: Some(Deflate::default()), ..Options::default() };
+    /// let socket = WebSocket::connect("ws://localhost:8080/feed", &options)?;
+    /// if let Some(agreed) = socket.compression() {
+    ///     println!("the server looks back {} bits", agreed.server.window);
+    /// }
+    /// # Ok::<(), longshore::client::Error>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    pub const fn compression(&self) -> Option<Agreed> {
+        self.agreed
     }
 
     /// The stream beneath, to ask for its addresses, say. Reading or writing there would garble the frames.
@@ -171,29 +199,45 @@ impl<S: Read + Write> WebSocket<S> {
             .map_err(Error::Read)
     }
 
-    /// Sends a whole message. It returns when the stream has taken all of it.
+    /// Sends a whole message. It returns when the stream has taken all of it. Where compression was agreed on, a message of
+    /// `Deflate::bytes_min` or more is compressed.
     ///
     /// # Errors
     /// [`Error::NotUtf8`], [`Error::Unfinished`], [`Error::Closed`], [`Error::Write`], [`Error::Random`].
     pub fn send(&mut self, kind: Kind, bytes: &[u8]) -> Result<(), Error> {
         self.check_may_begin()?;
-        if kind == Kind::Text {
-            Utf8Checker::check_whole(bytes).map_err(|_| Error::NotUtf8)?;
-        }
-        self.write(kind.opcode(), true, bytes)
+        check_text(kind, bytes)?;
+        let sent = self.outgoing.message(&mut self.stream, kind, bytes);
+        self.noted(sent)
     }
 
-    /// Sends a whole text message.
+    /// Sends a whole message as it is, also where compression was agreed on: for what is compressed already, and for what
+    /// holds a secret, which the length of a compressed message may betray (RFC 7692 §8).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_uncompressed(&mut self, kind: Kind, bytes: &[u8]) -> Result<(), Error> {
+        self.check_may_begin()?;
+        check_text(kind, bytes)?;
+        self.write(kind.opcode(), bytes)
+    }
+
+    /// Sends a whole text message, as [`send`](Self::send) does.
     ///
     /// # Errors
     /// As [`send`](Self::send), without `NotUtf8`.
     pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
         self.check_may_begin()?;
-        self.write(Opcode::Text, true, text.as_bytes())
+        let (stream, bytes) = (&mut self.stream, text.as_bytes());
+        let sent = self.outgoing.message(stream, Kind::Text, bytes);
+        self.noted(sent)
     }
 
     /// Sends the next fragment of a message, which the first call begins and `last` ends (RFC 6455 §5.4). A fragment of text
     /// may end inside a character. In between, [`ping`](Self::ping) and [`next`](Self::next) work as ever.
+    ///
+    /// Where compression was agreed on, the message is compressed if its first fragment has `Deflate::bytes_min` bytes; the
+    /// server can inflate each fragment when it comes. Begin with an empty fragment to send it as it is.
     ///
     /// # Errors
     /// As [`send`](Self::send); [`Error::Unfinished`] if `kind` is not that of the message in hand.
@@ -208,8 +252,9 @@ impl<S: Read + Write> WebSocket<S> {
     /// ```
     pub fn send_fragment(&mut self, kind: Kind, bytes: &[u8], last: bool) -> Result<(), Error> {
         self.check_open()?;
-        let opcode = self.outgoing.fragment(kind, bytes, last)?;
-        self.write(opcode, last, bytes)
+        let head = self.outgoing.check_fragment(kind, bytes, last)?;
+        let sent = self.outgoing.fragment(&mut self.stream, head, bytes);
+        self.noted(sent)
     }
 
     /// Sends a Ping of at most 125 bytes; [`Event::Pong`] is the answer.
@@ -221,7 +266,7 @@ impl<S: Read + Write> WebSocket<S> {
             return Err(Error::TooLong);
         }
         self.check_open()?;
-        self.write(Opcode::Ping, true, payload)
+        self.write(Opcode::Ping, payload)
     }
 
     /// Sends a Close, after which nothing can be sent. Call [`next`](Self::next) for what was under way, and for the
@@ -241,8 +286,9 @@ impl<S: Read + Write> WebSocket<S> {
     /// Waits for what the server says next: a whole message, a Ping (answered before it is told), a Pong, or the end.
     ///
     /// # Errors
-    /// [`Error::Timeout`], after which it can be called again; [`Error::Protocol`] when the server breaks the rules;
-    /// [`Error::Ended`], [`Error::CloseTimeout`], [`Error::Read`]; and [`Error::Closed`] after any end.
+    /// [`Error::Timeout`], after which it can be called again; [`Error::Protocol`] when the server breaks the rules, and
+    /// `Error::Inflate` those of compression; [`Error::Ended`], [`Error::CloseTimeout`], [`Error::Read`]; and
+    /// [`Error::Closed`] after any end.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Event<'_>, Error> {
         let step = loop {
@@ -252,7 +298,7 @@ impl<S: Read + Write> WebSocket<S> {
             match self.incoming.step() {
                 Ok(Some(step)) => break step,
                 Ok(None) => self.receive()?,
-                Err(error) => return Err(self.fail(error)),
+                Err(fault) => return Err(self.fail(fault)),
             }
         };
         match step {
@@ -264,7 +310,7 @@ impl<S: Read + Write> WebSocket<S> {
     }
 
     fn event(&self, step: Step) -> Event<'_> {
-        let text = |bytes| str::from_utf8(bytes).expect("the decoder has checked it");
+        let text = |bytes| str::from_utf8(bytes).expect("incoming has checked it");
         match step {
             Step::Message(Kind::Text) => Event::Text(text(self.incoming.message())),
             Step::Message(Kind::Binary) => Event::Binary(self.incoming.message()),
@@ -304,7 +350,7 @@ impl<S: Read + Write> WebSocket<S> {
     fn answer_ping(&mut self) {
         if !self.broken && self.session.answers_ping() {
             let (stream, payload) = (&mut self.stream, self.incoming.control());
-            let sent = self.outgoing.frame(stream, Opcode::Pong, true, payload);
+            let sent = self.outgoing.plain(stream, Opcode::Pong, payload);
             self.broken |= sent.is_err();
         }
     }
@@ -320,12 +366,12 @@ impl<S: Read + Write> WebSocket<S> {
     }
 
     /// Fails the connection (§7.1.7): tells the server why, as far as it listens.
-    fn fail(&mut self, error: ws::Error) -> Error {
-        if let Some(SendClose(code)) = self.session.fail(error) {
-            let _ = self.write_close(code, error.reason());
+    fn fail(&mut self, fault: Fault) -> Error {
+        if let Some(SendClose(code)) = self.session.abandon(fault.code) {
+            let _ = self.write_close(code, fault.reason);
         }
         self.await_end();
-        Error::Protocol(error)
+        fault.error
     }
 
     /// Reads and forgets until the server's FIN, at most `close_timeout` and a bounded number of bytes: closing with bytes
@@ -362,8 +408,13 @@ impl<S: Read + Write> WebSocket<S> {
         Ok(())
     }
 
-    fn write(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) -> Result<(), Error> {
-        let sent = self.outgoing.frame(&mut self.stream, opcode, fin, payload);
+    fn write(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
+        let sent = self.outgoing.plain(&mut self.stream, opcode, payload);
+        self.noted(sent)
+    }
+
+    /// What was not sent whole ends all sending: half a frame may have left, or the server's context lacks a message.
+    fn noted(&mut self, sent: Result<(), Error>) -> Result<(), Error> {
         self.broken |= sent.is_err();
         sent
     }
@@ -373,8 +424,14 @@ impl<S: Read + Write> WebSocket<S> {
             return Ok(());
         }
         let sent = self.outgoing.close(&mut self.stream, code, reason);
-        self.broken |= sent.is_err();
-        sent
+        self.noted(sent)
+    }
+}
+
+fn check_text(kind: Kind, bytes: &[u8]) -> Result<(), Error> {
+    match kind {
+        Kind::Text => Utf8Checker::check_whole(bytes).map_err(|_| Error::NotUtf8),
+        Kind::Binary => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The WebSocket client over real sockets: against our own server on every backend, and against servers that lie.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod hostile;
 mod messages;
 mod opening;
@@ -12,7 +14,8 @@ use longshore::http::Status;
 use longshore::sys::Address;
 use longshore::ws::CloseCode;
 use longshore::{
-    Backend, Handler, Message, Replied, Reply, Request, Server, Socket, Stopper, Upgrade, Workers,
+    Backend, Handler, Limits, Message, Replied, Reply, Request, Server, Socket, Stopper, Upgrade,
+    Workers,
 };
 
 /// Echoes; a text `close CODE REASON` is done instead of echoed.
@@ -25,6 +28,11 @@ impl Handler for Application {
         match request.path() {
             b"/echo" => {
                 let upgrade = Upgrade::new().protocols(&["echo.v2", "echo.v1"]);
+                reply.upgrade(&request, &upgrade).expect("no fields")
+            }
+            #[cfg(feature = "deflate")]
+            path if let Some(terms) = deflate::terms(path) => {
+                let upgrade = Upgrade::new().deflate(terms);
                 reply.upgrade(&request, &upgrade).expect("no fields")
             }
             b"/said" if request.field("cookie") == Some(b"a=b") => reply.websocket(&request),
@@ -57,7 +65,11 @@ struct Running {
 
 impl Running {
     fn start(backend: Backend, listen: &Address) -> Self {
-        let server = Server::new().listen(listen.clone());
+        Self::start_within(Limits::default(), backend, listen)
+    }
+
+    fn start_within(limits: Limits, backend: Backend, listen: &Address) -> Self {
+        let server = Server::new().listen(listen.clone()).limits(limits);
         let server = server.backend(backend).workers(Workers::Count(1));
         let bound = server.bind().expect("a free address");
         let address = bound.addresses().next().expect("one").clone();
