@@ -23,6 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Some cases say nothing for a while, and wait for the server's own timeout.
         read_timeout: Some(Duration::from_secs(120)),
         message_bytes_max: 32 << 20,
+        #[cfg(feature = "deflate")]
+        deflate: Some(longshore::client::Deflate::default()),
         ..Options::default()
     };
 
