@@ -4,6 +4,7 @@
 #   expect_match WHAT REGEX FOUND
 #   expect_same WHAT FILE FILE   byte for byte
 #   number KEY TEXT              the number behind `KEY:` in what a tool printed
+#   take_over NAME COMMAND…      runs a judge that counts for itself: it prints `FAILED: …`, `NOTE: …` and `N checks`
 #
 # A failure ends nothing: whoever reads the log wants all of them.
 
@@ -33,4 +34,15 @@ expect_same() {
 
 number() {
   sed -n "s/^ *$1: *\([0-9]\{1,\}\).*/\1/p" <<<"$2" | head -n 1
+}
+
+take_over() {
+  local name=$1 output=$work/$backend.$1.log count
+  shift
+  timeout 180 "$@" >"$output" 2>&1 || echo "FAILED: $name ended with $?" >>"$output"
+  count=$(sed -n 's/^\([0-9]*\) checks$/\1/p' "$output")
+  checks=$((checks + ${count:-0}))
+  expect "$name, failures" '' "$(grep FAILED "$output" || true)"
+  expect_match "$name, checks" '^[1-9][0-9]*$' "$count"
+  sed -n 's/^NOTE: /          /p' "$output"
 }

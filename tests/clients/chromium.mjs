@@ -4,40 +4,14 @@
 //
 //   this script ──WebDriver──▶ chromedriver ──▶ Chromium ──HTTP, WebSocket──▶ longshore
 //                                                  └─ page/script.mjs writes what it found into the page
-//
-// The sandbox of Chromium does not work for root, so it is switched off: only our own pages are loaded.
 
-import { spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, note, run } from './checks.mjs';
+import { startBrowser } from './webdriver.mjs';
 
 const [url] = process.argv.slice(2);
 const PAGE_SECONDS_MAX = 20;
-const ARGUMENTS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-  '--disable-background-networking', '--no-proxy-server'];
-
-/** Starts chromedriver on a free port, and gives its address. */
-async function startDriver() {
-  const driver = spawn('chromedriver', ['--port=0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.on('exit', () => driver.kill());
-  let said = '';
-  for await (const piece of driver.stdout) {
-    said += piece;
-    const port = /started successfully on port (\d+)/.exec(said)?.[1];
-    if (port) return `http://127.0.0.1:${port}`;
-  }
-  throw new Error(`chromedriver does not start: ${said}`);
-}
-
-let session;
-
-/** One command of WebDriver. */
-async function command(method, path, content = {}) {
-  const reply = await fetch(session + path, { method, body: method === 'GET' ? undefined : JSON.stringify(content) });
-  const { value } = await reply.json();
-  if (!reply.ok) throw new Error(`${path}: ${value.message}`);
-  return value;
-}
+const command = await startBrowser();
 
 const evaluate = (script) => command('POST', '/execute/sync', { script: `return ${script}`, args: [] });
 
@@ -116,11 +90,6 @@ async function network() {
   note(`Chromium had ${ours.length} replies on ${connections.size} connections`);
 }
 
-const driver = await startDriver();
-const capabilities = { alwaysMatch: { browserName: 'chrome', 'goog:chromeOptions': { args: ARGUMENTS },
-  'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' } } };
-session = `${driver}/session`;
-session += `/${(await command('POST', '', { capabilities })).sessionId}`;
 await run([index, page, listing, complaints, network]);
 await command('DELETE', '');
 process.exit();
