@@ -1,6 +1,8 @@
 //! The decoder against the rules of RFC 6455, one table per section. How input is cut is the concern of `cuts`.
 
+mod both;
 mod cuts;
+mod tables;
 
 use super::*;
 use crate::ws::{encode_close, encode_frame};

@@ -36,12 +36,65 @@ fn every_length_and_offset() {
     assert_like_naive(&PAYLOAD, [1, 2, 3, 4], usize::MAX);
 }
 
+/// RFC 6455 §5.3: every offset into the mask, every length, from every place of a cache line.
+#[test]
+fn every_alignment() {
+    for start in 0..64 {
+        for length in (0..=130).chain([191, 192, 193, 255, 256, 257]) {
+            let mut fast = PAYLOAD;
+            unmask(
+                &mut fast[start..start + length],
+                [0x37, 0xFA, 0x21, 0x3D],
+                start,
+            );
+            let mut slow = PAYLOAD;
+            naive(
+                &mut slow[start..start + length],
+                [0x37, 0xFA, 0x21, 0x3D],
+                start,
+            );
+            assert_eq!(fast, slow, "{length} bytes from {start}");
+        }
+    }
+}
+
+/// One byte that is not ASCII is found anywhere, in every version, and none is found where none is.
+#[test]
+fn ascii_is_told() {
+    type Version = fn(&mut [u8], u32) -> bool;
+    const MASK: u32 = 0xA55A_C33C;
+    let versions: [(Version, usize); 4] = [
+        (unmask_turned, 0),
+        (unmask_steps::<32, false>, 32),
+        (unmask_steps::<64, false>, 64),
+        (unmask_steps::<64, true>, 64),
+    ];
+    for (version, shortest) in versions {
+        for length in (shortest..300).step_by(3) {
+            for bad in (0..length).map(Some).chain([None]) {
+                let mut bytes = vec![b'a'; length];
+                if let Some(bad) = bad {
+                    bytes[bad] = 0x80;
+                }
+                let clear = bytes.clone();
+                naive(&mut bytes, MASK.to_le_bytes(), 0);
+                assert_eq!(
+                    version(&mut bytes, MASK),
+                    bad.is_none(),
+                    "{length}, {bad:?}"
+                );
+                assert_eq!(bytes, clear);
+            }
+        }
+    }
+}
+
 /// The version for machines without AVX2 runs only where the tests do not, unless it is called by name.
 #[test]
 fn the_words_alone() {
     for length in 32..PAYLOAD.len() {
         let (mut fast, mut slow) = (PAYLOAD[..length].to_vec(), PAYLOAD[..length].to_vec());
-        unmask_words(&mut fast, 0x0403_0201);
+        unmask_steps::<32, false>(&mut fast, 0x0403_0201);
         naive(&mut slow, [1, 2, 3, 4], 0);
         assert_eq!(fast, slow, "{length} bytes");
     }
