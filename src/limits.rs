@@ -66,7 +66,8 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// From a ping until anything comes back. Default 20 s. After it: disconnected.
     pub ping_timeout: Duration,
-    /// From our Close frame to the peer's. Default 5 s. After it: disconnected.
+    /// From our Close frame to the peer's, and before that for queued messages to leave. Default 5 s. After it:
+    /// disconnected.
     pub close_timeout: Duration,
     /// Without a message from a WebSocket peer. Default 0: for ever; pings find out who has gone. After it: close code 1001.
     pub websocket_idle_timeout: Duration,

@@ -11,9 +11,10 @@
 //! What is dropped is always a whole message that was never compressed, so that a shared compression context stays in
 //! step. Control frames never come here. It does not know sockets, nor who publishes.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::websocket::Broadcast;
 use crate::ws::Kind;
 
 /// What becomes of messages to a peer that does not read, when more than `outbox_high_bytes` wait for it.
@@ -36,8 +37,8 @@ pub enum SlowPeer {
 pub(crate) enum Payload {
     /// Of this connection alone.
     Own(Vec<u8>),
-    /// The tail of a frame that many connections send.
-    Shared { frame: Arc<[u8]>, header: u8 },
+    /// That many connections send.
+    Shared(Arc<Broadcast>),
 }
 
 impl Payload {
@@ -45,7 +46,7 @@ impl Payload {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
-            Self::Shared { frame, header } => &frame[usize::from(*header)..],
+            Self::Shared(message) => message.payload(),
         }
     }
 }
@@ -58,10 +59,15 @@ pub(crate) struct Waiting {
     pub(crate) payload: Payload,
 }
 
+/// What the index of keys costs for one of them, at most: an entry of a table that is half full.
+const KEY_BYTES: usize = 2 * (size_of::<(u64, u64)>() + 1);
+
 impl Waiting {
-    fn bytes(&self) -> usize {
+    /// The memory that it costs while it waits.
+    pub(crate) fn bytes(&self) -> usize {
         // Its own record counts too, or empty messages would cost nothing.
-        self.payload.as_bytes().len() + size_of::<Self>()
+        let record = size_of::<Self>() + self.key.map_or(0, |_| KEY_BYTES);
+        self.payload.as_bytes().len() + record
     }
 }
 
@@ -75,10 +81,19 @@ pub(crate) enum Pushed {
 }
 
 /// The messages that wait for one peer, oldest first.
+///
+/// ```text
+///   popped: 40      messages   40  41  42  43        numbered from the first that ever waited
+///                   keys       a ▶ 41   b ▶ 43       so a key finds its message in one step, however many wait
+/// ```
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     messages: VecDeque<Waiting>,
     bytes: usize,
+    /// How many messages have left at the front: the number of the one that stands there.
+    popped: u64,
+    /// The number of the last message with each key.
+    keys: HashMap<u64, u64>,
 }
 
 impl Backlog {
@@ -87,119 +102,61 @@ impl Backlog {
         self.bytes
     }
 
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
     /// Takes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.bytes();
+        if let Some(key) = message.key
+            && self.keys.get(&key) == Some(&self.popped)
+        {
+            self.keys.remove(&key);
+        }
+        self.popped += 1;
         Some(message)
     }
 
     /// Adds a message as `policy` says, so that at most `bytes_max` wait, or one message if that is larger.
     pub(crate) fn push(&mut self, message: Waiting, policy: SlowPeer, bytes_max: usize) -> Pushed {
-        if policy == SlowPeer::Conflate && message.key.is_some() {
-            let mut others = self.messages.iter_mut();
-            if let Some(other) = others.find(|other| other.key == message.key) {
-                self.bytes = self.bytes - other.bytes() + message.bytes();
-                *other = message;
-                return Pushed::Queued { dropped: 1 };
+        let mut dropped = 0;
+        while policy == SlowPeer::Conflate
+            && let Some(place) = message.key.and_then(|key| self.place_of(key))
+        {
+            let others = self.bytes - self.messages[place].bytes();
+            if others == 0 || others + message.bytes() <= bytes_max {
+                self.bytes = others + message.bytes();
+                self.messages[place] = message;
+                return Pushed::Queued {
+                    dropped: dropped + 1,
+                };
             }
+            // It is longer than what it replaces: the oldest make room, and that may be among them.
+            self.pop();
+            dropped += 1;
         }
-        let fits = self.bytes + message.bytes() <= bytes_max || self.is_empty();
+        let fits = self.bytes + message.bytes() <= bytes_max || self.messages.is_empty();
         if !fits && policy == SlowPeer::DropNewest {
             return Pushed::Dropped;
         }
-        let mut dropped = 0;
         if policy != SlowPeer::Disconnect {
             while self.bytes + message.bytes() > bytes_max && self.pop().is_some() {
                 dropped += 1;
             }
         }
         self.bytes += message.bytes();
+        if let Some(key) = message.key {
+            let number = self.popped + self.messages.len() as u64;
+            self.keys.insert(key, number);
+        }
         self.messages.push_back(message);
         Pushed::Queued { dropped }
+    }
+
+    /// Where the message with this key stands that came last.
+    fn place_of(&self, key: u64) -> Option<usize> {
+        let number = *self.keys.get(&key)?;
+        Some((number - self.popped) as usize)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(key: Option<u64>, text: &str) -> Waiting {
-        Waiting {
-            kind: Kind::Text,
-            key,
-            payload: Payload::Own(text.as_bytes().to_vec()),
-        }
-    }
-
-    fn texts(mut backlog: Backlog) -> Vec<String> {
-        let mut texts = Vec::new();
-        while let Some(message) = backlog.pop() {
-            texts.push(String::from_utf8(message.payload.as_bytes().to_vec()).expect("text"));
-        }
-        assert_eq!(backlog.bytes(), 0);
-        texts
-    }
-
-    /// Room for three messages of one byte.
-    const THREE: usize = 3 * (size_of::<Waiting>() + 1);
-
-    fn filled(policy: SlowPeer) -> (Backlog, Vec<Pushed>) {
-        let mut backlog = Backlog::default();
-        let pushed = ["a", "b", "c", "d", "e"]
-            .map(|text| backlog.push(message(None, text), policy, THREE))
-            .to_vec();
-        (backlog, pushed)
-    }
-
-    #[test]
-    fn the_newest_or_the_oldest_are_dropped() {
-        let (backlog, pushed) = filled(SlowPeer::DropNewest);
-        assert_eq!(
-            pushed[2..],
-            [
-                Pushed::Queued { dropped: 0 },
-                Pushed::Dropped,
-                Pushed::Dropped
-            ]
-        );
-        assert_eq!(texts(backlog), ["a", "b", "c"]);
-        let (backlog, pushed) = filled(SlowPeer::DropOldest);
-        assert_eq!(pushed[3..], [Pushed::Queued { dropped: 1 }; 2]);
-        assert_eq!(texts(backlog), ["c", "d", "e"]);
-    }
-
-    #[test]
-    fn a_key_is_replaced_in_its_place() {
-        let mut backlog = Backlog::default();
-        for (key, text) in [(Some(1), "a"), (Some(2), "b"), (None, "c"), (Some(1), "A")] {
-            backlog.push(message(key, text), SlowPeer::Conflate, THREE);
-        }
-        assert_eq!(texts(backlog), ["A", "b", "c"]);
-        let (backlog, _) = filled(SlowPeer::Conflate);
-        assert_eq!(
-            texts(backlog),
-            ["c", "d", "e"],
-            "without keys as the oldest"
-        );
-    }
-
-    #[test]
-    fn one_large_message_waits_alone() {
-        for policy in [
-            SlowPeer::DropNewest,
-            SlowPeer::DropOldest,
-            SlowPeer::Conflate,
-        ] {
-            let mut backlog = Backlog::default();
-            let large = "x".repeat(THREE * 2);
-            backlog.push(message(None, &large), policy, THREE);
-            assert_eq!(texts(backlog), [large]);
-        }
-    }
-}
+mod tests;

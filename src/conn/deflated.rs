@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use crate::buf::{Ceiling, Charge};
-use crate::ws::deflate::{Agreed, Compressor, Context, Inflater, Settings};
+use crate::ws::deflate::{Agreed, Compressor, Context, Inflater, Settings, WindowBits};
 use crate::ws::{CloseCode, Kind, Role, Utf8Checker, encode_header};
 
 /// How a server compresses WebSocket messages, for clients that offer it. Given to
@@ -47,10 +47,20 @@ impl Default for Deflate {
 /// What a worker's connections share.
 #[derive(Default)]
 pub(crate) struct Shop {
-    /// One for each window, level and memory that is in use.
-    compressors: Vec<(Compressor, Deflate)>,
+    /// One for each form that is in use.
+    compressors: Vec<(Compressor, Form)>,
     inflaters: Vec<Inflater>,
     scratch: Vec<u8>,
+    /// How many frames were made to be shared, since somebody asked.
+    shared_made: u64,
+}
+
+/// What messages are compressed with. Connections that forget each message may send the same bytes if it is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(super) window: WindowBits,
+    pub(super) level: u8,
+    pub(super) mem_level: u8,
 }
 
 /// Compressors with different terms that a worker keeps, at most.
@@ -137,7 +147,7 @@ impl Deflated {
             own.compress(payload, &mut scratch);
             true
         } else {
-            let shared = shop.compressor(self.agreed, self.terms);
+            let shared = shop.compressor(self.terms_form());
             shared.compress(payload, &mut scratch);
             scratch.len() < payload.len()
         };
@@ -147,10 +157,22 @@ impl Deflated {
             out.extend_from_slice(header.as_ref());
             out.extend_from_slice(&scratch);
         }
-        if scratch.capacity() <= SCRATCH_KEPT_BYTES_MAX {
-            shop.scratch = scratch;
-        }
+        shop.keep(scratch);
         shorter
+    }
+
+    /// The form in which it sends messages of `bytes` bytes that others send too; `None`: as they are, because they are
+    /// short, or because its context is kept and no other has the same.
+    pub(crate) fn form(&self, bytes: usize) -> Option<Form> {
+        (self.compressor.is_none() && bytes >= self.terms.bytes_min).then(|| self.terms_form())
+    }
+
+    fn terms_form(&self) -> Form {
+        Form {
+            window: self.agreed.sending(Role::Server).window,
+            level: self.terms.level,
+            mem_level: self.terms.mem_level,
+        }
     }
 
     /// Inflates a piece of a message behind what `message` holds of it, at most `limit` bytes in all.
@@ -246,23 +268,54 @@ impl Deflated {
 }
 
 impl Shop {
-    /// The compressor for connections on these terms.
-    fn compressor(&mut self, agreed: Agreed, terms: Deflate) -> &mut Compressor {
-        let window = agreed.sending(Role::Server).window;
-        let fits = |(compressor, own): &(Compressor, Deflate)| {
-            compressor.window() == window
-                && own.level == terms.level
-                && own.mem_level == terms.mem_level
-        };
-        let place = self.compressors.iter().position(fits).unwrap_or_else(|| {
+    /// A whole frame for all connections of a form; `None` if it would not be shorter.
+    pub(crate) fn encode_shared(
+        &mut self,
+        form: Form,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Option<Arc<[u8]>> {
+        self.shared_made += 1;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        self.compressor(form).compress(payload, &mut scratch);
+        let frame = (scratch.len() < payload.len()).then(|| {
+            let header =
+                encode_header(kind.opcode(), true, None, scratch.len() as u64).compressed();
+            [header.as_ref(), scratch.as_slice()].concat().into()
+        });
+        self.keep(scratch);
+        frame
+    }
+
+    /// How many frames were made to be shared since this was last asked.
+    pub(crate) fn take_shared_made(&mut self) -> u64 {
+        std::mem::take(&mut self.shared_made)
+    }
+
+    /// The compressor for connections of a form.
+    fn compressor(&mut self, form: Form) -> &mut Compressor {
+        let place = self.compressors.iter().position(|(_, own)| *own == form);
+        let place = place.unwrap_or_else(|| {
             if self.compressors.len() == COMPRESSORS_MAX {
                 self.compressors.swap_remove(0);
             }
-            let made = Compressor::new(Context::Dropped, window, terms.mem_level, terms.level);
-            self.compressors.push((made, terms));
+            let Form {
+                window,
+                level,
+                mem_level,
+            } = form;
+            let made = Compressor::new(Context::Dropped, window, mem_level, level);
+            self.compressors.push((made, form));
             self.compressors.len() - 1
         });
         &mut self.compressors[place].0
+    }
+
+    fn keep(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= SCRATCH_KEPT_BYTES_MAX {
+            self.scratch = scratch;
+        }
     }
 
     fn inflater(&mut self) -> Inflater {

@@ -1,10 +1,29 @@
 //! What stands in for compression in a build without the `deflate` feature: no connection has any.
 
+use std::sync::Arc;
+
 use crate::ws::{CloseCode, Kind};
 
-/// Nothing is shared.
+/// Nothing is shared, and no frame was ever made.
 #[derive(Debug, Default)]
-pub(crate) struct Shop {}
+pub(crate) struct Shop {
+    shared_made: u64,
+}
+
+impl Shop {
+    #[expect(clippy::unused_self, reason = "as where there is compression")]
+    pub(crate) fn encode_shared(&mut self, form: Form, _: Kind, _: &[u8]) -> Option<Arc<[u8]>> {
+        match form {}
+    }
+
+    pub(crate) fn take_shared_made(&mut self) -> u64 {
+        self.shared_made
+    }
+}
+
+/// Messages go as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {}
 
 /// There is none.
 #[derive(Debug)]
@@ -12,6 +31,10 @@ pub(crate) enum Deflated {}
 
 impl Deflated {
     pub(crate) fn encode(&mut self, _: Kind, _: &[u8], _: &mut Shop, _: &mut Vec<u8>) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn form(&self, _: usize) -> Option<Form> {
         match *self {}
     }
 

@@ -7,23 +7,29 @@
 //! ```
 //!
 //! Messages are handed up in the pieces in which they came; putting them together, or showing the pieces, is the
-//! service's. It does not know HTTP, nor what a message means.
+//! service's. How messages leave stands in `sending`. It does not know HTTP, nor what a message means.
 
+mod broadcast;
 mod pieces;
+mod sending;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+pub(crate) use broadcast::Broadcast;
+pub use sending::Sent;
 
-use super::backlog::{Backlog, Payload, Pushed, SlowPeer, Waiting};
+use super::backlog::SlowPeer;
 use super::deflated::Deflated;
 use super::io::Io;
 use super::tick::Tick;
 use crate::buf::Input;
 use crate::events;
 use crate::ws::{
-    CloseCode, Decoder, Error, Event, Kind, Piece, Role, SendClose, Session, encode_close,
-    encode_message, encode_ping, encode_pong,
+    CloseCode, Decoder, Error, Event, Piece, Role, SendClose, Session, encode_close, encode_ping,
+    encode_pong,
 };
 use pieces::Pieces;
+use sending::{Queue, deflated};
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +63,8 @@ pub(crate) struct WebSocket {
 struct More {
     /// Compression, if it was agreed on.
     deflated: Option<Box<Deflated>>,
-    /// What waits because the peer does not read.
-    backlog: Backlog,
+    /// What waits because the peer does not read, if anything does.
+    queue: Option<Box<Queue>>,
     /// When it ends whatever happens, if it has to.
     ends_at: Tick,
     /// When it ends unless a message comes, if it has to.
@@ -69,25 +75,11 @@ impl Default for More {
     fn default() -> Self {
         Self {
             deflated: None,
-            backlog: Backlog::default(),
+            queue: None,
             ends_at: Tick::NEVER,
             idle_at: Tick::NEVER,
         }
     }
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It leaves now.
-    Now,
-    /// It leaves when the peer has read what waits before it. Older messages may have been dropped for it, if the
-    /// [`SlowPeer`] policy says so.
-    Queued,
-    /// It was dropped, because too much waits already.
-    Dropped,
-    /// It was not sent: the closing handshake has begun.
-    Closed,
 }
 
 impl WebSocket {
@@ -129,144 +121,10 @@ impl WebSocket {
         self.policy = policy;
     }
 
-    /// Sends a message, or lets it wait. `key` names what it replaces, for [`SlowPeer::Conflate`].
-    #[inline]
-    pub(crate) fn send(
-        &mut self,
-        kind: Kind,
-        payload: &[u8],
-        key: Option<u64>,
-        io: &mut Io<'_>,
-    ) -> Sent {
-        if !self.session.may_begin_message() || !io.is_open() {
-            return Sent::Closed;
-        }
-        if self.must_wait(io) {
-            let payload = Payload::Own(payload.to_vec());
-            return self.wait(Waiting { kind, key, payload }, io);
-        }
-        let waits = io.waits();
-        self.encode(kind, payload, io);
-        if waits { Sent::Queued } else { Sent::Now }
-    }
-
-    /// Writes a message, compressed if that was agreed on and is worth while.
-    #[inline]
-    fn encode(&mut self, kind: Kind, payload: &[u8], io: &mut Io<'_>) {
-        let (out, shop) = io.out_and_shop();
-        let compressed = deflated(&mut self.more)
-            .is_some_and(|deflated| deflated.encode(kind, payload, shop, out));
-        if !compressed {
-            encode_message(io.out(), kind, payload);
-        }
-    }
-
-    /// Inflates a piece of a compressed message, behind those that are put together already. False if the connection is
-    /// failed for it.
-    pub(crate) fn inflate(&mut self, piece: &Piece<'_>, io: &mut Io<'_>) -> bool {
-        let limit = io.shared.limits.message_bytes_max;
-        let mut message = io.take_message();
-        let (_, shop) = io.out_and_shop();
-        let inflated = match deflated(&mut self.more) {
-            Some(deflated) => deflated.inflate(
-                piece.kind,
-                piece.bytes,
-                piece.last,
-                limit,
-                shop,
-                &mut message,
-            ),
-            // The decoder refuses RSV1 then.
-            None => Ok(()),
-        };
-        *io.message() = message;
-        if let Err((code, reason)) = inflated {
-            self.abandon(code, reason, io);
-        }
-        inflated.is_ok()
-    }
-
-    /// Sends a frame that other connections send too, or lets it wait. Its header has `header` bytes.
-    pub(crate) fn send_shared(
-        &mut self,
-        kind: Kind,
-        frame: &Arc<[u8]>,
-        header: u8,
-        key: Option<u64>,
-        io: &mut Io<'_>,
-    ) -> Sent {
-        if !self.session.may_begin_message() || !io.is_open() {
-            return Sent::Closed;
-        }
-        if self.must_wait(io) {
-            let payload = Payload::Shared {
-                frame: frame.clone(),
-                header,
-            };
-            return self.wait(Waiting { kind, key, payload }, io);
-        }
-        let waits = io.waits();
-        io.send_shared(frame);
-        if waits { Sent::Queued } else { Sent::Now }
-    }
-
-    /// Whether messages have to wait, uncompressed: behind others, behind one that is not finished, or because the peer
-    /// does not read.
-    #[inline]
-    fn must_wait(&self, io: &Io<'_>) -> bool {
-        self.is_inside_own_message()
-            || self.backlog_bytes() > 0
-            || (self.policy != SlowPeer::Disconnect && io.is_blocked())
-    }
-
-    fn wait(&mut self, message: Waiting, io: &mut Io<'_>) -> Sent {
-        let backlog = &mut self.more.get_or_insert_default().backlog;
-        let before = backlog.bytes();
-        let pushed = backlog.push(message, self.policy, io.shared.limits.outbox_bytes_max);
-        io.charge_producing(backlog.bytes());
-        io.produce();
-        if self.keeps_too_much(before, io) {
-            return Sent::Closed;
-        }
-        match pushed {
-            Pushed::Queued { .. } => Sent::Queued,
-            Pushed::Dropped => Sent::Dropped,
-        }
-    }
-
     /// Whether a pong has come, told once.
     #[inline]
     pub(crate) fn take_pong(&mut self) -> bool {
         std::mem::take(&mut self.heard_pong)
-    }
-
-    /// Wants the service to be told when there is room for more.
-    pub(crate) fn await_room(&mut self, io: &mut Io<'_>) {
-        self.awaits_room = true;
-        io.produce();
-    }
-
-    /// There is room: sends what waits. True if the service wanted to be told of it, and nothing waits any more.
-    pub(crate) fn writable(&mut self, io: &mut Io<'_>) -> bool {
-        while self.backlog_bytes() > 0 && !self.is_inside_own_message() {
-            if io.is_blocked() {
-                io.charge_producing(self.backlog_bytes());
-                return false;
-            }
-            let more = self.more.as_mut();
-            let message = more.and_then(|more| more.backlog.pop());
-            if let Some(message) = message.filter(|_| self.session.may_begin_message()) {
-                self.encode(message.kind, message.payload.as_bytes(), io);
-            }
-        }
-        io.charge_producing(self.backlog_bytes());
-        io.produce_later();
-        std::mem::take(&mut self.awaits_room)
-    }
-
-    /// How many bytes of messages wait uncompressed.
-    pub(crate) fn backlog_bytes(&self) -> usize {
-        self.more.as_ref().map_or(0, |more| more.backlog.bytes())
     }
 
     /// The next piece of a message. Control frames are answered here, and so are the peer's faults.
@@ -292,6 +150,8 @@ impl WebSocket {
                 }
                 Ok(Some(Event::Close(code, _))) => {
                     self.session.peer_closed();
+                    // RFC 6455 §5.5.1: who has sent its Close need not read on.
+                    self.forget_all(io);
                     // RFC 6455 §5.5.1: the answer usually echoes the code.
                     if self.session.owes_close()
                         && let Some(SendClose(code)) = self.session.close(code)
@@ -371,6 +231,7 @@ impl WebSocket {
             }
             Phase::Closing => {
                 events::timed_out(io.token.index, "close_timeout");
+                self.say_farewell(io);
                 io.finish();
             }
         }
@@ -395,8 +256,11 @@ impl WebSocket {
         true
     }
 
-    /// Begins the closing handshake, or ends it if the peer began.
+    /// Begins the closing handshake, or ends it if the peer began. The Close goes behind the messages that wait.
     pub(crate) fn close(&mut self, code: CloseCode, reason: &str, io: &mut Io<'_>) {
+        if self.close_behind_queue(code, reason, io) {
+            return;
+        }
         if let Some(SendClose(code)) = self.session.close(Some(code)) {
             encode_close(io.out(), code, reason);
             self.phase = Phase::Closing;
@@ -406,6 +270,7 @@ impl WebSocket {
 
     /// Closes for a cause of our own, without waiting for an answer.
     pub(crate) fn abandon(&mut self, code: CloseCode, reason: &str, io: &mut Io<'_>) {
+        self.forget_all(io);
         if let Some(SendClose(code)) = self.session.abandon(code) {
             encode_close(io.out(), code, reason);
         }
@@ -413,15 +278,10 @@ impl WebSocket {
     }
 
     fn fail(&mut self, error: Error, io: &mut Io<'_>) {
+        self.forget_all(io);
         if let Some(SendClose(code)) = self.session.fail(error) {
             encode_close(io.out(), code, error.reason());
         }
         io.finish();
     }
-}
-
-/// The compression of a connection that has some.
-#[inline]
-fn deflated(more: &mut Option<Box<More>>) -> Option<&mut Deflated> {
-    more.as_mut()?.deflated.as_deref_mut()
 }

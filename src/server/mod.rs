@@ -56,7 +56,7 @@ pub use run::Bound;
 pub use socket::{Message, MessagePiece, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
-pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX};
+pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX, TopicFigures};
 pub use upgrade::{Origins, Upgrade};
 pub use wake::Wake;
 pub use web::SubscribeError;

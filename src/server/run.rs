@@ -276,7 +276,7 @@ impl Drop for StopsOthers<'_> {
 impl Common {
     /// One worker's part in the topics.
     fn topics(&self, worker: usize) -> Topics {
-        let homes = Homes::new(self.hub.clone(), self.hub.workers(), &self.limits);
+        let homes = Homes::new(self.hub.workers(), &self.limits);
         Topics::new(worker, self.hub.clone(), homes)
     }
 

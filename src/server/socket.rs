@@ -126,8 +126,9 @@ impl<'s, 'i> Socket<'s, 'i> {
         self.topics.publisher().publish(topic, kind, payload)
     }
 
-    /// Begins the closing handshake. Messages that the peer sent before it sees the Close still come. Our own that wait
-    /// because it does not read, or behind an unfinished one, are dropped. A second call changes nothing.
+    /// Begins the closing handshake. Messages that the peer sent before it sees the Close still come. The Close goes behind
+    /// messages that were [queued](Sent::Queued), for at most `close_timeout`, and cuts off one of ours that was begun
+    /// and is not finished. Nothing can be sent any more, and a second call changes nothing.
     ///
     /// [`CloseCode`] holds nothing that must not travel: 1004, 1005, 1006 and 1015 are refused there (RFC 6455 §7.4.1).
     pub fn close(&mut self, code: CloseCode, reason: &str) {

@@ -1,6 +1,11 @@
 //! Topics: publish and subscribe across workers, slow peers, and who is told what.
 
 mod client;
+mod closing;
+mod cork;
+mod crowd;
+#[cfg(feature = "deflate")]
+mod forms;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -38,6 +43,7 @@ impl Handler for Application {
                     assert_eq!(socket.send_text("invalid"), Sent::Now);
                 }
                 Err(SubscribeError::TooMany) => assert_eq!(socket.send_text("too many"), Sent::Now),
+                Err(SubscribeError::Busy) => panic!("it keeps up"),
             }
         } else if let Some(topic) = text.strip_prefix('-') {
             socket.unsubscribe(topic);
@@ -179,7 +185,7 @@ fn everybody_gets_everything_in_one_order() {
         for client in &mut clients {
             while client.text() != "BEGIN" {}
         }
-        let (encoded, delivered) = server.publisher.figures();
+        let before = server.publisher.figures();
         let publishers: Vec<_> = (0..3)
             .map(|number| {
                 let publisher = server.publisher.clone();
@@ -214,9 +220,10 @@ fn everybody_gets_everything_in_one_order() {
                     .all(|(at, text)| **text == format!("{number}:{at}"))
             );
         }
-        let (now_encoded, now_delivered) = server.publisher.figures();
-        assert_eq!(now_encoded - encoded, 600, "each is encoded once");
-        assert_eq!(now_delivered - delivered, 600 * 30);
+        let now = server.publisher.figures();
+        assert_eq!(now.encoded - before.encoded, 600, "each is encoded once");
+        assert_eq!(now.delivered - before.delivered, 600 * 30);
+        assert_eq!((now.compressed, now.dropped, now.lost), (0, 0, 0));
     });
 }
 

@@ -138,7 +138,7 @@ impl WebSocket {
         last: bool,
         io: &mut Io<'_>,
     ) -> Sent {
-        if !self.session.may_begin_message() || !io.is_open() {
+        if !self.takes_messages(io) {
             return Sent::Closed;
         }
         if self.pieces.has(Pieces::DROPPING) {
@@ -165,18 +165,6 @@ impl WebSocket {
             self.send_behind(io);
         }
         if waits { Sent::Queued } else { Sent::Now }
-    }
-
-    /// The message is finished: what was said meanwhile may leave.
-    fn send_behind(&mut self, io: &mut Io<'_>) {
-        if self.policy == SlowPeer::Disconnect {
-            while let Some(message) = self.more.as_mut().and_then(|more| more.backlog.pop()) {
-                self.encode(message.kind, message.payload.as_bytes(), io);
-            }
-            io.charge_producing(0);
-        } else {
-            io.produce();
-        }
     }
 
     /// Whether more waits behind an unfinished message than may, and is not one message alone: `before` waited already.

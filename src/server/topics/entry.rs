@@ -1,8 +1,9 @@
-//! One published message, encoded once.
+//! One published message, with its place in its topic.
 
 use std::sync::Arc;
 
-use crate::ws::{Kind, encode_header};
+use crate::conn::websocket::Broadcast;
+use crate::ws::Kind;
 
 /// A message of a topic, as all its subscribers get it.
 #[derive(Debug)]
@@ -10,13 +11,10 @@ pub(in crate::server) struct Entry {
     pub(in crate::server) topic: Arc<str>,
     /// Its place in the topic, from 1.
     pub(in crate::server) number: u64,
-    pub(in crate::server) kind: Kind,
-    /// The whole frame, header and payload.
-    pub(in crate::server) frame: Arc<[u8]>,
-    /// How many bytes of it are header.
-    pub(in crate::server) header: u8,
     /// What it replaces, for peers that conflate.
     pub(in crate::server) key: Option<u64>,
+    /// Its frames.
+    pub(in crate::server) message: Arc<Broadcast>,
 }
 
 impl Entry {
@@ -28,18 +26,16 @@ impl Entry {
         payload: &[u8],
         key: Option<u64>,
     ) -> Self {
-        let header = encode_header(kind.opcode(), true, None, payload.len() as u64);
-        let header = header.as_ref();
-        let mut frame = Vec::with_capacity(header.len() + payload.len());
-        frame.extend_from_slice(header);
-        frame.extend_from_slice(payload);
         Self {
             topic,
             number,
-            kind,
-            frame: frame.into(),
-            header: header.len() as u8,
             key,
+            message: Arc::new(Broadcast::new(kind, payload)),
         }
+    }
+
+    /// Bytes of its frame, compressed forms apart.
+    pub(super) fn bytes(&self) -> usize {
+        self.message.bytes()
     }
 }

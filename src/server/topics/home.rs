@@ -3,7 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Entry, Hub, News};
+use super::postman::To;
+use super::{Entry, News, Postman, TopicFigures};
 use crate::driver::Token;
 use crate::limits::Limits;
 use crate::ws::Kind;
@@ -22,7 +23,6 @@ struct Home {
 /// The topics that are at home on one worker.
 #[derive(Debug)]
 pub(in crate::server) struct Homes {
-    hub: Arc<Hub>,
     workers: usize,
     topics: HashMap<Arc<str>, Home>,
     /// How many messages of a topic are kept, and how many bytes of them at most.
@@ -31,9 +31,8 @@ pub(in crate::server) struct Homes {
 }
 
 impl Homes {
-    pub(in crate::server) fn new(hub: Arc<Hub>, workers: usize, limits: &Limits) -> Self {
+    pub(in crate::server) fn new(workers: usize, limits: &Limits) -> Self {
         Self {
-            hub,
             workers,
             topics: HashMap::new(),
             history_max: limits.topic_history_max as usize,
@@ -48,6 +47,7 @@ impl Homes {
         kind: Kind,
         payload: &[u8],
         key: Option<u64>,
+        postman: &mut Postman,
     ) {
         let keeps = self.history_max > 0;
         if !keeps && !self.topics.contains_key(&topic) {
@@ -57,14 +57,17 @@ impl Homes {
         let home = self.topics.entry(topic.clone()).or_default();
         home.number += 1;
         let entry = Arc::new(Entry::new(topic, home.number, kind, payload, key));
-        self.hub.count_encoded();
+        postman.hub().counters.add(TopicFigures {
+            encoded: 1,
+            ..TopicFigures::default()
+        });
         for (worker, _) in home
             .subscribers
             .iter()
             .enumerate()
             .filter(|(_, count)| **count > 0)
         {
-            self.hub.tell(worker, News::Entry(entry.clone()));
+            postman.send(worker, To::Worker, News::Entry(entry.clone()));
         }
         if keeps {
             home.keep(entry, self.history_max, self.history_bytes_max);
@@ -78,6 +81,7 @@ impl Homes {
         worker: usize,
         token: Token,
         history: usize,
+        postman: &mut Postman,
     ) {
         let home = self.topics.entry(topic.clone()).or_default();
         home.subscribers.resize(self.workers, 0);
@@ -88,7 +92,7 @@ impl Homes {
             number: home.number,
             history: home.history.iter().skip(skipped).cloned().collect(),
         };
-        self.hub.tell_connection(worker, token, welcome);
+        postman.send(worker, To::Connection(token), welcome);
     }
 
     /// Lets a subscriber go. A topic without subscribers and history is forgotten.
@@ -105,15 +109,23 @@ impl Homes {
     }
 }
 
+#[cfg(test)]
+impl Homes {
+    /// Whether nothing is at home here.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+}
+
 impl Home {
     fn keep(&mut self, entry: Arc<Entry>, most: usize, bytes_max: usize) {
-        self.history_bytes += entry.frame.len();
+        self.history_bytes += entry.bytes();
         self.history.push_back(entry);
         while self.history.len() > most || self.history_bytes > bytes_max {
             let Some(oldest) = self.history.pop_front() else {
                 return;
             };
-            self.history_bytes -= oldest.frame.len();
+            self.history_bytes -= oldest.bytes();
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What all workers share: where each is reached, and who is at home where.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::{Entry, TOPIC_NAME_BYTES_MAX};
+use super::postman::To;
+use super::{Counters, Entry, TOPIC_NAME_BYTES_MAX, TopicFigures, WAITING_BYTES_MAX};
 use crate::driver::Token;
 use crate::reactor::{Letter, Post};
 use crate::server::wake::Mail;
@@ -37,26 +38,55 @@ pub(in crate::server) enum News {
     },
     /// To a worker: a message for its subscribers.
     Entry(Arc<Entry>),
+    /// To a worker that had found a full box: there is room again.
+    Room,
+}
+
+impl News {
+    /// Bytes of messages that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Publish { payload, .. } => payload.len(),
+            Self::Entry(entry) => entry.bytes(),
+            _ => 0,
+        }
+    }
+}
+
+/// Why news could not be left at a worker.
+#[derive(Debug)]
+pub(in crate::server) enum Refused {
+    /// Its box is full: 65,536 letters, or 64 MiB of messages. Here they are again.
+    Full(News),
+    /// It does not run yet, or not any more.
+    Gone,
+}
+
+/// How a worker is reached.
+#[derive(Debug, Default)]
+struct Place {
+    post: OnceLock<Post<Mail>>,
+    /// Bytes of messages in its box. For moments below zero: a letter may be taken before it is counted.
+    bytes: AtomicI64,
+    /// Somebody has found its box full, and waits for it to be emptied.
+    awaited: AtomicBool,
 }
 
 /// What all workers share.
 #[derive(Debug)]
 pub(in crate::server) struct Hub {
-    workers: Vec<OnceLock<Post<Mail>>>,
+    workers: Vec<Place>,
     /// One hash for all, that no peer can foretell.
     hash: RandomState,
-    /// How many messages were encoded, and how many times one was given to a subscriber.
-    encoded: AtomicU64,
-    delivered: AtomicU64,
+    pub(in crate::server) counters: Counters,
 }
 
 impl Hub {
     pub(in crate::server) fn new(workers: usize) -> Arc<Self> {
         Arc::new(Self {
-            workers: (0..workers).map(|_| OnceLock::new()).collect(),
+            workers: (0..workers).map(|_| Place::default()).collect(),
             hash: RandomState::new(),
-            encoded: AtomicU64::new(0),
-            delivered: AtomicU64::new(0),
+            counters: Counters::default(),
         })
     }
 
@@ -67,7 +97,7 @@ impl Hub {
 
     /// Says where a worker is reached.
     pub(in crate::server) fn register(&self, worker: usize, post: Post<Mail>) {
-        let first = self.workers[worker].set(post);
+        let first = self.workers[worker].post.set(post);
         debug_assert!(first.is_ok(), "a worker registers once");
     }
 
@@ -76,28 +106,68 @@ impl Hub {
         (self.hash.hash_one(topic) % self.workers.len() as u64) as usize
     }
 
-    /// Leaves a letter at a worker. False if that is not there (any more), or its box is full.
-    pub(in crate::server) fn tell(&self, worker: usize, news: News) -> bool {
-        let post = self.workers[worker].get();
-        post.is_some_and(|post| {
-            !post.is_closed() && post.send(Letter::All(Mail::News(news))).is_ok()
-        })
-    }
-
-    /// Leaves a letter for one of a worker's connections.
-    pub(in crate::server) fn tell_connection(&self, worker: usize, token: Token, news: News) {
-        if let Some(post) = self.workers[worker].get() {
-            // A box that is full loses a welcome: the connection then gets nothing, as if it had not subscribed.
-            let _ = post.send(Letter::To(token, Mail::News(news)));
+    /// Leaves news at a worker. Never waits.
+    pub(super) fn leave(&self, worker: usize, to: To, news: News) -> Result<(), Refused> {
+        let place = &self.workers[worker];
+        let Some(post) = place.post.get().filter(|post| !post.is_closed()) else {
+            return Err(Refused::Gone);
+        };
+        let fresh = news.bytes() as i64;
+        let held = place.bytes.load(Ordering::SeqCst);
+        // One message of any size finds room in an empty box.
+        if fresh > 0 && held > 0 && held + fresh > WAITING_BYTES_MAX as i64 {
+            return Err(Refused::Full(news));
+        }
+        let mail = Mail::News(news);
+        let letter = match to {
+            To::Worker => Letter::All(mail),
+            To::Connection(token) => Letter::To(token, mail),
+        };
+        match post.send(letter) {
+            Ok(()) => {
+                place.bytes.fetch_add(fresh, Ordering::SeqCst);
+                Ok(())
+            }
+            Err(_) if post.is_closed() => Err(Refused::Gone),
+            Err(Letter::All(Mail::News(news)) | Letter::To(_, Mail::News(news))) => {
+                Err(Refused::Full(news))
+            }
+            Err(_) => unreachable!("the box gives the same letter back"),
         }
     }
 
-    pub(in crate::server) fn count_encoded(&self) {
-        self.encoded.fetch_add(1, Ordering::Relaxed);
+    /// A worker has taken news out of its box.
+    pub(in crate::server) fn taken(&self, worker: usize, news: &News) {
+        let bytes = news.bytes() as i64;
+        if bytes > 0 {
+            self.workers[worker]
+                .bytes
+                .fetch_sub(bytes, Ordering::SeqCst);
+        }
     }
 
-    pub(in crate::server) fn count_delivered(&self, messages: u64) {
-        self.delivered.fetch_add(messages, Ordering::Relaxed);
+    /// Somebody waits for a worker to empty its box.
+    pub(super) fn announce(&self, worker: usize) {
+        self.workers[worker].awaited.store(true, Ordering::SeqCst);
+    }
+
+    /// A worker has emptied its box: tells the others, if somebody waits for that. Who cannot be told has mail, and finds
+    /// out by itself.
+    pub(in crate::server) fn emptied(&self, worker: usize) {
+        let awaited = &self.workers[worker].awaited;
+        if awaited.load(Ordering::SeqCst) && awaited.swap(false, Ordering::SeqCst) {
+            for other in (0..self.workers.len()).filter(|other| *other != worker) {
+                let _ = self.leave(other, To::Worker, News::Room);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Hub {
+    /// Whether somebody waits for a worker to empty its box.
+    pub(super) fn is_awaited(&self, worker: usize) -> bool {
+        self.workers[worker].awaited.load(Ordering::SeqCst)
     }
 }
 
@@ -108,7 +178,7 @@ pub enum PublishError {
     InvalidTopic,
     /// The server has stopped, or does not run yet.
     NotRunning,
-    /// 65,536 letters wait at the topic's home: it does not keep up.
+    /// 65,536 letters or 64 MiB of messages wait at the topic's home: it does not keep up.
     Full,
 }
 
@@ -152,6 +222,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// Publishes a message: everybody who subscribes to `topic` gets it, in the order in which the topic's home took it.
+    /// Never waits, on no thread.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -182,32 +253,22 @@ impl Publisher {
         if !is_topic(topic) {
             return Err(PublishError::InvalidTopic);
         }
-        let home = self.hub.home(topic);
-        let running = self.hub.workers[home]
-            .get()
-            .is_some_and(|post| !post.is_closed());
-        if !running {
-            return Err(PublishError::NotRunning);
-        }
         let news = News::Publish {
             topic: topic.into(),
             kind,
             payload: payload.to_vec(),
             key,
         };
-        if self.hub.tell(home, news) {
-            Ok(())
-        } else {
-            Err(PublishError::Full)
+        match self.hub.leave(self.hub.home(topic), To::Worker, news) {
+            Ok(()) => Ok(()),
+            Err(Refused::Full(_)) => Err(PublishError::Full),
+            Err(Refused::Gone) => Err(PublishError::NotRunning),
         }
     }
 
-    /// How many messages were encoded, each once, and how often one was given to a subscriber.
-    pub fn figures(&self) -> (u64, u64) {
-        (
-            self.hub.encoded.load(Ordering::Relaxed),
-            self.hub.delivered.load(Ordering::Relaxed),
-        )
+    /// What was published so far, and what became of it.
+    pub fn figures(&self) -> TopicFigures {
+        self.hub.counters.read()
     }
 }
 

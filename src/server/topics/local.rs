@@ -7,12 +7,15 @@
 //! ```
 //!
 //! When a pass is over, everybody has got what was there when it began, and that goes. What came meanwhile begins the
-//! next pass. It knows no sockets: it says whom to call, and what that one has missed.
+//! next pass. Topics with a pass under way take turns, one subscriber each: a topic that is never quiet holds up no other.
+//!
+//! Entries may be missing, if somebody published faster than this worker could deliver. A cursor sees that in the numbers,
+//! and it is counted. It knows no sockets: it says whom to call, and what that one has missed.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Entry;
+use super::{Entry, WAITING_BYTES_MAX};
 use crate::driver::Token;
 
 /// A subscriber of a topic.
@@ -26,9 +29,8 @@ struct Subscriber {
 /// A topic that has subscribers here.
 #[derive(Debug, Default)]
 struct Local {
+    /// Oldest first; numbers rise, and may have gaps.
     log: VecDeque<Arc<Entry>>,
-    /// Bytes of it.
-    bytes: usize,
     subscribers: Vec<Subscriber>,
     /// Where each connection's subscriber stands.
     places: HashMap<u32, usize>,
@@ -48,13 +50,11 @@ pub(in crate::server) struct Locals {
     topics: HashMap<Arc<str>, Local>,
     /// Topics with a pass under way.
     busy: VecDeque<Arc<str>>,
-    /// How many entries were given up because they came faster than they could be delivered.
+    /// Bytes of all logs.
+    bytes: usize,
+    /// How often a subscriber has missed an entry since somebody asked.
     lost: u64,
 }
-
-/// The most bytes of entries of one topic that wait for a pass. Beyond it the oldest are given up: somebody publishes
-/// faster than this worker can deliver.
-const LOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 impl Locals {
     /// A connection gets what comes behind `number`. False if it is there already.
@@ -87,8 +87,10 @@ impl Locals {
             local.places.insert(moved.token.index, place);
             local.passed_over |= place < local.pass;
         }
-        if local.subscribers.is_empty() {
-            self.topics.remove(topic);
+        if local.subscribers.is_empty()
+            && let Some(local) = self.topics.remove(topic)
+        {
+            self.bytes -= local.log.iter().map(|entry| entry.bytes()).sum::<usize>();
         }
         true
     }
@@ -99,16 +101,15 @@ impl Locals {
         let Some(local) = self.topics.get_mut(&topic) else {
             return;
         };
-        local.bytes += entry.frame.len();
+        let fresh = entry.bytes();
+        self.bytes += fresh;
         local.log.push_back(entry);
-        while local.bytes > LOG_BYTES_MAX
+        while self.bytes > WAITING_BYTES_MAX.max(fresh)
             && let Some(oldest) = local.log.pop_front()
         {
-            local.bytes -= oldest.frame.len();
-            self.lost += 1;
+            self.bytes -= oldest.bytes();
         }
-        if !local.in_pass {
-            local.begin_pass();
+        if !local.in_pass && local.begin_pass() {
             self.busy.push_back(topic);
         }
     }
@@ -121,53 +122,83 @@ impl Locals {
     /// The next subscriber that has missed something, and what.
     pub(in crate::server) fn next(&mut self, missed: &mut Vec<Arc<Entry>>) -> Option<Token> {
         debug_assert!(missed.is_empty());
-        while let Some(topic) = self.busy.front() {
-            let local = self.topics.get_mut(topic);
-            let token = local.and_then(|local| local.next(missed));
+        while let Some(topic) = self.busy.pop_front() {
+            let Some(local) = self.topics.get_mut(&topic) else {
+                continue;
+            };
+            let token = local.next(missed, &mut self.lost);
+            if token.is_none() {
+                self.bytes -= local.end_pass();
+            }
+            // With a pass that is still under way, or the next one that has begun, it waits for its next turn.
+            if token.is_some() || local.begin_pass() {
+                self.busy.push_back(topic);
+            }
             if token.is_some() {
                 return token;
             }
-            self.busy.pop_front();
         }
         None
+    }
+
+    /// How often a subscriber has missed an entry since this was last asked.
+    pub(in crate::server) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
+    }
+}
+
+#[cfg(test)]
+impl Locals {
+    /// Whether nobody subscribes here, and nothing is kept.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.bytes == 0
+    }
+
+    /// Bytes of all logs.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
 impl Local {
-    fn begin_pass(&mut self) {
-        self.in_pass = true;
+    /// Begins a pass, if there is anything to deliver.
+    fn begin_pass(&mut self) -> bool {
+        self.in_pass = !self.log.is_empty();
         self.passed_over = false;
         self.pass = 0;
         self.target = self.log.back().map_or(0, |entry| entry.number + 1);
+        self.in_pass
     }
 
-    fn next(&mut self, missed: &mut Vec<Arc<Entry>>) -> Option<Token> {
-        loop {
-            while let Some(subscriber) = self.subscribers.get_mut(self.pass) {
-                self.pass += 1;
-                let first = self.log.front()?.number;
-                let skip = subscriber.next.saturating_sub(first) as usize;
-                missed.extend(self.log.iter().skip(skip).cloned());
-                if let Some(last) = missed.last() {
-                    subscriber.next = last.number + 1;
-                    return Some(subscriber.token);
-                }
+    /// Whom the pass comes to next; `None` at its end.
+    fn next(&mut self, missed: &mut Vec<Arc<Entry>>, lost: &mut u64) -> Option<Token> {
+        while let Some(subscriber) = self.subscribers.get_mut(self.pass) {
+            self.pass += 1;
+            let known = self
+                .log
+                .partition_point(|entry| entry.number < subscriber.next);
+            missed.extend(self.log.range(known..).cloned());
+            if let Some(last) = missed.last() {
+                let behind = last.number + 1;
+                *lost += behind - subscriber.next - missed.len() as u64;
+                subscriber.next = behind;
+                return Some(subscriber.token);
             }
-            if !self.passed_over {
-                while self
-                    .log
-                    .front()
-                    .is_some_and(|entry| entry.number < self.target)
-                {
-                    let oldest = self.log.pop_front();
-                    self.bytes -= oldest.map_or(0, |entry| entry.frame.len());
-                }
-            }
-            if self.log.is_empty() {
-                self.in_pass = false;
-                return None;
-            }
-            self.begin_pass();
         }
+        None
+    }
+
+    /// Forgets what everybody has got, and says how many bytes that were.
+    fn end_pass(&mut self) -> usize {
+        // Somebody who was passed over is called in the next pass.
+        let everybodys = if self.passed_over {
+            0
+        } else {
+            self.log.partition_point(|entry| entry.number < self.target)
+        };
+        self.log
+            .drain(..everybodys)
+            .map(|entry| entry.bytes())
+            .sum()
     }
 }

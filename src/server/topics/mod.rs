@@ -16,23 +16,35 @@
 //! subscribers' cursors a few hundred a turn, and everything that a subscriber has missed leaves in one send: publishing
 //! to 100,000 does not hold the loop. Membership ends with the connection.
 //!
+//! Nothing is lost without being counted. News for a worker whose box is full waits at its sender, in order; what is given
+//! up beyond the bound leaves a gap in the numbers, which each cursor sees.
+//!
 //! It knows no sockets; [`Socket`](super::Socket) subscribes, and the worker's service delivers.
 
 mod entry;
+mod figures;
 mod home;
 mod hub;
 mod local;
+mod postman;
 #[cfg(test)]
 mod tests;
 
 pub(super) use entry::Entry;
+pub(super) use figures::Counters;
+pub use figures::TopicFigures;
 pub(super) use home::Homes;
 pub(super) use hub::{Hub, News, is_topic};
 pub use hub::{PublishError, Publisher};
 pub(super) use local::Locals;
+pub(super) use postman::{Postman, To};
 
 /// The most bytes of a topic's name.
 pub const TOPIC_NAME_BYTES_MAX: usize = 255;
 
 /// The most topics that one connection may subscribe to.
 pub const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// The most bytes of messages that wait in one place: in a worker's box, at a worker for another one's box, or in a
+/// worker's logs. One message may be larger by itself. Beyond it somebody publishes faster than a worker can deliver.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -1,8 +1,13 @@
 //! Passes, cursors and homes, without a server.
 
+mod crowd;
+mod full;
+mod membership;
+mod rig;
+
 use std::sync::Arc;
 
-use super::{Entry, Locals};
+use super::{Entry, Locals, WAITING_BYTES_MAX};
 use crate::driver::Token;
 use crate::ws::Kind;
 
@@ -117,5 +122,110 @@ fn a_topic_without_subscribers_is_no_work() {
     assert_eq!(drain(&mut locals), []);
     locals.add(entry(&topic, 2));
     assert!(!locals.has_work());
-    assert_eq!(&*entry(&topic, 7).frame, b"\x81\x017");
+    assert!(locals.is_empty());
+}
+
+#[test]
+fn a_topic_that_is_never_quiet_holds_up_no_other() {
+    let (loud, quiet): (Arc<str>, Arc<str>) = ("loud".into(), "quiet".into());
+    let mut locals = Locals::default();
+    for index in 0..100 {
+        locals.welcome(&loud, token(index), 0);
+    }
+    locals.welcome(&quiet, token(100), 0);
+    locals.add(entry(&loud, 1));
+    locals.add(entry(&quiet, 1));
+    let mut number = 1;
+    let heard = (0..10).find_map(|_| {
+        number += 1;
+        locals.add(entry(&loud, number));
+        call(&mut locals).filter(|(index, _)| *index == 100)
+    });
+    assert_eq!(heard, Some((100, vec![1])));
+}
+
+#[test]
+fn a_gap_is_seen_and_nothing_behind_it_is_missed() {
+    let topic: Arc<str> = "t".into();
+    let mut locals = Locals::default();
+    locals.welcome(&topic, token(0), 10);
+    locals.welcome(&topic, token(1), 13);
+    // 12 and 15 were given up on their way.
+    for number in [11, 13, 14, 16] {
+        locals.add(entry(&topic, number));
+    }
+    assert_eq!(
+        drain(&mut locals),
+        [(0, vec![11, 13, 14, 16]), (1, vec![14, 16])]
+    );
+    assert_eq!(locals.take_lost(), 3, "12 and 15 for one, 15 for the other");
+    locals.add(entry(&topic, 17));
+    assert_eq!(drain(&mut locals).len(), 2);
+    assert_eq!(locals.take_lost(), 0);
+}
+
+#[test]
+fn logs_are_bounded_and_what_is_given_up_is_counted() {
+    let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
+    let large = |topic: &Arc<str>, number, bytes: usize| {
+        let payload = vec![0; bytes];
+        Arc::new(Entry::new(
+            topic.clone(),
+            number,
+            Kind::Binary,
+            &payload,
+            None,
+        ))
+    };
+    let mut locals = Locals::default();
+    locals.welcome(&one, token(0), 0);
+    locals.welcome(&other, token(1), 0);
+    locals.add(large(&other, 1, 1000));
+    for number in 1..=100 {
+        locals.add(large(&one, number, 1 << 20));
+        assert!(locals.bytes() <= WAITING_BYTES_MAX, "all topics together");
+    }
+    let delivered = drain(&mut locals);
+    assert_eq!(delivered.len(), 2);
+    let numbers = &delivered
+        .iter()
+        .find(|(index, _)| *index == 0)
+        .expect("called")
+        .1;
+    assert_eq!(numbers.last(), Some(&100), "the oldest are given up");
+    assert_eq!(locals.take_lost(), 100 - numbers.len() as u64);
+    assert_eq!(locals.bytes(), 0);
+    // One message may be larger than that, and the topic lives on.
+    locals.add(large(&one, 101, WAITING_BYTES_MAX + 1));
+    assert_eq!(drain(&mut locals), [(0, vec![101])]);
+    locals.add(large(&one, 102, 10));
+    assert_eq!(drain(&mut locals), [(0, vec![102])]);
+    assert_eq!(locals.take_lost(), 0);
+}
+
+#[test]
+fn a_hundred_thousand_are_called_one_by_one() {
+    let topic: Arc<str> = "t".into();
+    let mut locals = Locals::default();
+    for index in 0..100_000 {
+        locals.welcome(&topic, token(index), 0);
+    }
+    let mut got = vec![Vec::new(); 100_000];
+    for number in 1..=3 {
+        locals.add(entry(&topic, number));
+        // In the middle of the pass the next message comes, and some leave.
+        for _ in 0..50_000 {
+            let (index, numbers) = call(&mut locals).expect("more are there");
+            got[index as usize].extend(numbers);
+        }
+        locals.leave(&topic, token(number as u32 * 30_000));
+    }
+    for (index, numbers) in drain(&mut locals) {
+        got[index as usize].extend(numbers);
+    }
+    for (index, numbers) in got.iter().enumerate() {
+        let left = [30_000, 60_000, 90_000].contains(&index);
+        assert!(left || *numbers == [1, 2, 3], "{index}: {numbers:?}");
+    }
+    assert_eq!(locals.take_lost(), 0);
 }

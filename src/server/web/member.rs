@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use super::Web;
 use crate::conn::Io;
-use crate::conn::websocket::WebSocket;
+use crate::conn::websocket::{Sent, WebSocket};
 use crate::driver::Token;
-use crate::server::topics::{Entry, Homes, Hub, Locals, News, Publisher, is_topic};
+use crate::server::topics::{
+    Entry, Homes, Hub, Locals, News, Postman, Publisher, To, TopicFigures, is_topic,
+};
 use crate::server::{Handler, SUBSCRIPTIONS_MAX};
+
+/// The most subscriptions of one worker that wait for their welcome: as many letters as its box holds.
+const UNWELCOMED_MAX: u32 = 65_536;
 
 /// A WebSocket connection, as the service keeps it.
 pub(crate) struct Member {
@@ -27,7 +32,22 @@ pub enum SubscribeError {
     InvalidTopic,
     /// The connection subscribes to 64 topics already.
     TooMany,
+    /// The topic's worker does not keep up: 65,536 letters wait for it, or as many subscriptions for their welcome. Try
+    /// again later, or close with code 1013.
+    Busy,
 }
+
+impl std::fmt::Display for SubscribeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InvalidTopic => "a topic's name has 1 to 255 bytes",
+            Self::TooMany => "the connection subscribes to 64 topics already",
+            Self::Busy => "the topic's worker does not keep up",
+        })
+    }
+}
+
+impl std::error::Error for SubscribeError {}
 
 impl Member {
     pub(super) fn new(websocket: WebSocket) -> Self {
@@ -48,9 +68,11 @@ impl Member {
 #[derive(Debug)]
 pub(in crate::server) struct Topics {
     worker: usize,
-    pub(super) hub: Arc<Hub>,
-    pub(super) homes: Homes,
+    postman: Postman,
+    homes: Homes,
     pub(super) locals: Locals,
+    /// How many subscriptions wait for their welcome.
+    unwelcomed: u32,
     /// What the connection that is called next has missed.
     missed: Vec<Arc<Entry>>,
 }
@@ -59,9 +81,10 @@ impl Topics {
     pub(in crate::server) fn new(worker: usize, hub: Arc<Hub>, homes: Homes) -> Self {
         Self {
             worker,
-            hub,
+            postman: Postman::new(hub),
             homes,
             locals: Locals::default(),
+            unwelcomed: 0,
             missed: Vec::new(),
         }
     }
@@ -70,20 +93,20 @@ impl Topics {
     #[cfg(test)]
     pub(in crate::server) fn alone() -> Self {
         let hub = Hub::new(1);
-        let homes = Homes::new(hub.clone(), 1, &crate::limits::Limits::default());
+        let homes = Homes::new(1, &crate::limits::Limits::default());
         Self::new(0, hub, homes)
     }
 
     /// Publishes.
     pub(in crate::server) fn publisher(&self) -> Publisher {
         Publisher {
-            hub: self.hub.clone(),
+            hub: self.postman.hub().clone(),
         }
     }
 
     /// A connection wants to subscribe; its topic's home welcomes it.
     pub(in crate::server) fn subscribe(
-        &self,
+        &mut self,
         topics: &mut Option<Box<Subscriptions>>,
         topic: &str,
         history: usize,
@@ -99,15 +122,23 @@ impl Topics {
         if own.len() >= SUBSCRIPTIONS_MAX {
             return Err(SubscribeError::TooMany);
         }
+        if self.unwelcomed == UNWELCOMED_MAX {
+            return Err(SubscribeError::Busy);
+        }
         let topic: Arc<str> = topic.into();
-        own.push(topic.clone());
+        let home = self.postman.hub().home(&topic);
         let news = News::Subscribe {
             worker: self.worker,
             token,
             history,
             topic: topic.clone(),
         };
-        self.hub.tell(self.hub.home(&topic), news);
+        if !self.postman.send_now(home, news) {
+            return Err(SubscribeError::Busy);
+        }
+        own.push(topic);
+        // Each is answered by one welcome, whatever becomes of the connection.
+        self.unwelcomed += 1;
         Ok(())
     }
 
@@ -135,32 +166,46 @@ impl Topics {
         }
     }
 
-    fn give_back(&self, topic: Arc<str>) {
-        let home = self.hub.home(&topic);
+    fn give_back(&mut self, topic: Arc<str>) {
+        let home = self.postman.hub().home(&topic);
         let worker = self.worker;
-        self.hub.tell(home, News::Leave { topic, worker });
+        let news = News::Leave { topic, worker };
+        self.postman.send(home, To::Worker, news);
     }
 
     /// News for this worker: as a topic's home, or for its subscribers.
     pub(super) fn take(&mut self, news: News) {
+        self.postman.hub().taken(self.worker, &news);
+        let postman = &mut self.postman;
         match news {
             News::Publish {
                 topic,
                 kind,
                 payload,
                 key,
-            } => self.homes.publish(topic, kind, &payload, key),
+            } => self.homes.publish(topic, kind, &payload, key, postman),
             News::Subscribe {
                 topic,
                 worker,
                 token,
                 history,
-            } => self.homes.subscribe(topic, worker, token, history),
+            } => self.homes.subscribe(topic, worker, token, history, postman),
             News::Leave { topic, worker } => self.homes.leave(&topic, worker),
             News::Entry(entry) => self.locals.add(entry),
             // Its connection has gone meanwhile.
-            News::Welcome { topic, .. } => self.give_back(topic),
+            News::Welcome { topic, .. } => {
+                self.unwelcomed -= 1;
+                self.give_back(topic);
+            }
+            // A turn ends with a flush.
+            News::Room => {}
         }
+    }
+
+    /// A turn is over: this worker's box was emptied, and others may have emptied theirs.
+    pub(super) fn turned(&mut self) {
+        self.postman.hub().emptied(self.worker);
+        self.postman.flush();
     }
 
     /// A topic's home welcomes a connection: it gets the history, and from now on what comes.
@@ -172,6 +217,7 @@ impl Topics {
         history: &[Arc<Entry>],
         io: &mut Io<'_>,
     ) {
+        self.unwelcomed -= 1;
         if member.subscribes_to(&topic) && self.locals.welcome(&topic, io.token, number) {
             self.send(member, history, io);
         } else {
@@ -180,17 +226,33 @@ impl Topics {
     }
 
     fn send(&self, member: &mut Member, entries: &[Arc<Entry>], io: &mut Io<'_>) {
+        let mut figures = TopicFigures::default();
         for entry in entries {
             let websocket = &mut member.websocket;
-            websocket.send_shared(entry.kind, &entry.frame, entry.header, entry.key, io);
+            let (sent, dropped) = websocket.send_shared(&entry.message, entry.key, io);
+            match sent {
+                Sent::Now | Sent::Queued => figures.delivered += 1,
+                Sent::Dropped => figures.dropped += 1,
+                Sent::Closed => {}
+            }
+            figures.dropped += u64::from(dropped);
         }
-        self.hub.count_delivered(entries.len() as u64);
+        figures.compressed = io.shared.shop.take_shared_made();
+        self.postman.hub().counters.add(figures);
     }
 
     /// Whom to call next, because it has missed something.
     pub(super) fn next_call(&mut self) -> Option<Token> {
         self.missed.clear();
-        self.locals.next(&mut self.missed)
+        let token = self.locals.next(&mut self.missed);
+        let lost = self.locals.take_lost();
+        if lost > 0 {
+            self.postman.hub().counters.add(TopicFigures {
+                lost,
+                ..TopicFigures::default()
+            });
+        }
+        token
     }
 
     /// Gives the connection that was to be called what it has missed.
@@ -198,6 +260,14 @@ impl Topics {
         let missed = std::mem::take(&mut self.missed);
         self.send(member, &missed, io);
         self.missed = missed;
+    }
+}
+
+#[cfg(test)]
+impl Topics {
+    /// Whether nobody subscribes to anything, and nothing is kept.
+    pub(in crate::server) fn is_empty(&self) -> bool {
+        self.locals.is_empty() && self.homes.is_empty() && self.unwelcomed == 0
     }
 }
 

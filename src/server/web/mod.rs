@@ -60,7 +60,7 @@ pub(crate) struct Web<H> {
     /// Who the peers are, and what is told of their requests.
     journal: Journal,
     compressor: Option<Compressor>,
-    topics: Topics,
+    pub(in crate::server) topics: Topics,
     /// Over the memory of all connections' compression.
     deflate: Arc<Ceiling>,
     /// What peers are told when the server stops.
@@ -258,6 +258,7 @@ impl<H: Handler> Service for Web<H> {
 
     fn turned(&mut self) {
         self.journal.turned();
+        self.topics.turned();
     }
 
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
