@@ -9,6 +9,7 @@
 //!   listen       addresses                                  cli          mistakes, doctor, output
 //!   rfc          RFC 9110 and 9112, case by case            access_log   the access log
 //!   pieces       messages that are never held whole         sessions     pongs, deadlines, how WebSockets end
+//!   deflate      bombs, and what ten thousand compressed connections cost
 //!   static_files files: their bytes, their paths, and what becomes of them meanwhile
 //! ```
 //!
@@ -19,6 +20,8 @@
 mod access_log;
 mod cli;
 mod connections;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod exhaustion;
 mod frames;
 mod hostile;
