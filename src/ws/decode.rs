@@ -30,6 +30,9 @@ pub struct Limits {
     /// An attack this stops besides the long message: one that never ends. Every fragment must bring at least one
     /// byte of the limit with it; an empty fragment, which is neither the first nor the last of its message and so
     /// carries nothing at all, is charged as one byte. There is thus no separate limit on fragments.
+    ///
+    /// The payload of a compressed message may have an eighth and 64 bytes more: what cannot shrink grows. Whoever
+    /// inflates it counts what it becomes.
     pub message_bytes_max: u64,
 }
 
@@ -39,6 +42,12 @@ impl Default for Limits {
             message_bytes_max: 16 << 20,
         }
     }
+}
+
+/// How many bytes a message of at most `message_bytes_max` can have when it is compressed. The fixed codes of RFC 1951
+/// §3.2.6 need at most nine bits for eight; the rest is for the borders of blocks.
+const fn compressed_bytes_max(message_bytes_max: u64) -> u64 {
+    message_bytes_max.saturating_add(message_bytes_max / 8 + 64)
 }
 
 /// Part of a message's payload, unmasked, borrowed from the input.
@@ -366,10 +375,11 @@ impl Decoder {
     #[inline]
     fn rules(&self, message_bytes_max: u64) -> Rules {
         let inside_message = self.is_inside_message();
-        let so_far = if inside_message {
-            self.message_bytes
-        } else {
-            0
+        let compressed_room = compressed_bytes_max(message_bytes_max);
+        let room = match (inside_message, self.marks & mark::COMPRESSED) {
+            (false, _) => message_bytes_max,
+            (true, 0) => message_bytes_max.saturating_sub(self.message_bytes),
+            (true, _) => compressed_room.saturating_sub(self.message_bytes),
         };
         Rules {
             role: if self.marks & mark::CLIENT == 0 {
@@ -379,7 +389,8 @@ impl Decoder {
             },
             rsv1_allowed: self.marks & mark::RSV1_ALLOWED != 0,
             inside_message,
-            room: message_bytes_max.saturating_sub(so_far),
+            room,
+            compressed_room,
         }
     }
 

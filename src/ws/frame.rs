@@ -72,6 +72,8 @@ pub(super) struct Rules {
     pub(super) inside_message: bool,
     /// How many more payload bytes the message may have.
     pub(super) room: u64,
+    /// How many it may have if this header says that it is compressed.
+    pub(super) compressed_room: u64,
 }
 
 /// A header that broke no rule.
@@ -118,7 +120,12 @@ impl Header {
             return Ok(None);
         };
         let fin = first & FIN != 0;
-        if charge(opcode, fin, payload_bytes) > rules.room {
+        let room = if first & RSV1 == 0 {
+            rules.room
+        } else {
+            rules.compressed_room
+        };
+        if charge(opcode, fin, payload_bytes) > room {
             return Err(Error::MessageTooBig);
         }
         let (mask, rest) = if masked {

@@ -304,7 +304,6 @@ fn limits_count_what_was_inflated() {
 /// What cannot shrink grows by up to an eighth at level 1, and a context that is kept needs it all the same. The message
 /// itself is within the limit.
 #[test]
-#[ignore = "the decoder holds the limit of messages against the bytes that travel"]
 fn what_grows_may_still_have_the_limits_length() {
     for backend in backends() {
         let limits = longshore::Limits {
