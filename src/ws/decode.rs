@@ -327,8 +327,11 @@ impl Decoder {
         }
         input.take(header_bytes);
         let bytes = input.take(payload_bytes);
-        let ascii = unmask_turned(bytes, mask as u32);
-        if !ascii && kind == Kind::Text && Utf8Checker::check_beyond_ascii(bytes).is_err() {
+        if kind == Kind::Binary {
+            unmask_turned::<false>(bytes, mask as u32);
+        } else if !unmask_turned::<true>(bytes, mask as u32)
+            && Utf8Checker::check_beyond_ascii(bytes).is_err()
+        {
             return Whole::BadText;
         }
         Whole::Message(Piece {
@@ -432,12 +435,12 @@ impl Decoder {
         }
         let bytes = input.take(count as usize);
         self.remaining -= count;
-        let ascii = if self.marks & mark::CLIENT == 0 {
-            let mask = self.mask;
-            self.mask = turned(mask, bytes.len());
-            unmask_turned(bytes, mask)
-        } else {
-            self.marks & mark::TEXT != 0 && is_ascii(bytes)
+        let (mask, text) = (self.mask, self.marks & mark::TEXT != 0);
+        self.mask = turned(mask, bytes.len());
+        let ascii = match (self.marks & mark::CLIENT, text) {
+            (0, true) => unmask_turned::<true>(bytes, mask),
+            (0, false) => unmask_turned::<false>(bytes, mask),
+            (_, text) => text && is_ascii(bytes),
         };
         self.piece(bytes, ascii).map(Some)
     }

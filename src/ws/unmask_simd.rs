@@ -14,35 +14,36 @@ use super::unmask::unmask_steps;
 #[cfg(target_arch = "x86_64")]
 const WORTH_ASKING: usize = 128;
 
-/// Xors at least 32 bytes with a mask whose little end meets the first byte; true if all are ASCII now.
+/// Xors at least 32 bytes with a mask whose little end meets the first byte; true if it shall look and all are
+/// ASCII now.
 #[inline(always)]
-pub(super) fn unmask_long(bytes: &mut [u8], mask: u32) -> bool {
+pub(super) fn unmask_long<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool {
     #[cfg(target_arch = "x86_64")]
     if bytes.len() >= WORTH_ASKING {
-        return unmask_widest(bytes, mask);
+        return unmask_widest::<LOOK>(bytes, mask);
     }
-    unmask_baseline(bytes, mask)
+    unmask_baseline::<LOOK>(bytes, mask)
 }
 
 /// A function of its own, because asking for the first time is a call, before which registers are saved.
 #[cfg(target_arch = "x86_64")]
 #[inline(never)]
-fn unmask_widest(bytes: &mut [u8], mask: u32) -> bool {
+fn unmask_widest<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool {
     if std::arch::is_x86_feature_detected!("avx2") {
         debug_assert!(std::arch::is_x86_feature_detected!("avx2"));
         // SAFETY: the machine has AVX2, kept true by the question in the line that guards this call.
-        return unsafe { unmask_avx2(bytes, mask) };
+        return unsafe { unmask_avx2::<LOOK>(bytes, mask) };
     }
-    unmask_baseline(bytes, mask)
+    unmask_baseline::<LOOK>(bytes, mask)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn unmask_avx2(bytes: &mut [u8], mask: u32) -> bool {
-    unmask_steps::<64, true>(bytes, mask)
+fn unmask_avx2<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool {
+    unmask_steps::<128, true, LOOK>(bytes, mask)
 }
 
 #[inline(never)]
-fn unmask_baseline(bytes: &mut [u8], mask: u32) -> bool {
-    unmask_steps::<32, false>(bytes, mask)
+fn unmask_baseline<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool {
+    unmask_steps::<32, false, LOOK>(bytes, mask)
 }

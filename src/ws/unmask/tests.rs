@@ -64,10 +64,10 @@ fn ascii_is_told() {
     type Version = fn(&mut [u8], u32) -> bool;
     const MASK: u32 = 0xA55A_C33C;
     let versions: [(Version, usize); 4] = [
-        (unmask_turned, 0),
-        (unmask_steps::<32, false>, 32),
-        (unmask_steps::<64, false>, 64),
-        (unmask_steps::<64, true>, 64),
+        (unmask_turned::<true>, 0),
+        (unmask_steps::<32, false, true>, 32),
+        (unmask_steps::<64, false, true>, 64),
+        (unmask_steps::<128, true, true>, 128),
     ];
     for (version, shortest) in versions {
         for length in (shortest..300).step_by(3) {
@@ -94,7 +94,7 @@ fn ascii_is_told() {
 fn the_words_alone() {
     for length in 32..PAYLOAD.len() {
         let (mut fast, mut slow) = (PAYLOAD[..length].to_vec(), PAYLOAD[..length].to_vec());
-        unmask_steps::<32, false>(&mut fast, 0x0403_0201);
+        unmask_steps::<32, false, true>(&mut fast, 0x0403_0201);
         naive(&mut slow, [1, 2, 3, 4], 0);
         assert_eq!(fast, slow, "{length} bytes");
     }
