@@ -136,6 +136,8 @@ pub(crate) struct Io<'a> {
     stream: &'a mut Stream,
     /// Collects what is said in this dispatch, so that it leaves in one send.
     cork: &'a mut Vec<u8>,
+    /// How many bytes went from it to the outbox, so that something else could stand behind them.
+    moved: usize,
     pub(crate) shared: &'a mut Shared,
     /// More bytes came behind those that are offered now.
     pub(crate) more_follows: bool,
@@ -153,6 +155,7 @@ impl<'a> Io<'a> {
         Self {
             stream,
             cork,
+            moved: 0,
             shared,
             more_follows: false,
             token,
@@ -260,6 +263,7 @@ impl<'a> Io<'a> {
             return;
         }
         let said = std::mem::replace(self.cork, self.shared.pool.take());
+        self.moved += said.len();
         let part = Part::Pooled(self.stream.transport.said(said));
         self.shared
             .busy(self.stream)
@@ -333,11 +337,23 @@ impl<'a> Io<'a> {
         }
     }
 
-    /// Whether the memory ceiling allows what was said since the cork held `before` bytes. Small replies always pass:
-    /// at the ceiling, whoever asks for little is still answered.
+    /// How many bytes were said in this dispatch, shared ones that were not copied apart.
+    #[inline]
+    pub(crate) fn said(&self) -> usize {
+        self.moved + self.cork.len()
+    }
+
+    /// Whether the memory ceiling allows what was said since `before` bytes were. Small replies always pass: at the
+    /// ceiling, whoever asks for little is still answered.
+    #[inline]
     pub(crate) fn may_keep(&self, before: usize) -> bool {
-        let said = self.cork.len() - before;
+        let said = self.said() - before;
         said <= IN_FLIGHT_FREE_BYTES_MAX || self.has_room(said)
+    }
+
+    /// Takes back what was said since `before` bytes were, but for whole frames and replies that went to the outbox.
+    pub(crate) fn take_back(&mut self, before: usize) {
+        self.cork.truncate(before.saturating_sub(self.moved));
     }
 
     /// Whether the memory ceiling leaves room for `bytes` more, if they are any.

@@ -135,7 +135,6 @@ impl WebSocket {
             match self.decoder.next_slice(input, &limits, slice) {
                 Ok(Some(Event::Data(piece))) if self.session.delivers_messages() => {
                     self.note_message(io);
-                    self.note_piece(&piece);
                     return Some(piece);
                 }
                 Ok(Some(Event::Data(_))) => {}

@@ -18,7 +18,6 @@ pub(super) use avx2::{BLOCK_BYTES, Block, Class};
 #[inline]
 pub(super) fn read(bytes: &[u8], limits: &HeadLimits, reading: &mut Reading) -> Option<usize> {
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") {
-        debug_assert!(std::arch::is_x86_feature_detected!("bmi1"));
         // SAFETY: the machine has AVX2 and BMI1, kept true by the question in the line that guards this call.
         return unsafe { super::plain::read(bytes, limits, reading) };
     }

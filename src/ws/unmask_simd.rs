@@ -30,7 +30,6 @@ pub(super) fn unmask_long<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool
 #[inline(never)]
 fn unmask_widest<const LOOK: bool>(bytes: &mut [u8], mask: u32) -> bool {
     if std::arch::is_x86_feature_detected!("avx2") {
-        debug_assert!(std::arch::is_x86_feature_detected!("avx2"));
         // SAFETY: the machine has AVX2, kept true by the question in the line that guards this call.
         return unsafe { unmask_avx2::<LOOK>(bytes, mask) };
     }

@@ -104,6 +104,29 @@ fn a_flood_of_pieces_that_is_never_read_stays_with_the_peer() {
 }
 
 #[test]
+fn a_header_that_comes_alone_lets_nothing_through() {
+    // As below, but the first message's header is taken before any of its payload is here.
+    let payload = compressed(&vec![0; MESSAGE_BYTES]);
+    with_servers(&["--ws-deflate"], |server| {
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+        let mut peer = Peer::websocket_at(server.address(), "/ws/pieces", offer);
+        let before = server.resident_bytes();
+        let bytes = frame(0xC0 | (Kind::Binary.opcode() as u8), &payload);
+        let (header, rest) = bytes.split_at(8);
+        peer.send(header);
+        thread::sleep(std::time::Duration::from_millis(200));
+        peer.send(rest);
+        thread::sleep(std::time::Duration::from_millis(300));
+        let waiting = server.peak_bytes().saturating_sub(before);
+        assert!(waiting < GROWTH_MAX, "{}: {waiting} bytes", server.backend);
+        let (kind, length) = receive(&mut peer, |_, payload| {
+            payload.iter().all(|byte| *byte == 0)
+        });
+        assert_eq!((kind, length), (2, MESSAGE_BYTES));
+    });
+}
+
+#[test]
 fn what_inflates_to_much_is_shown_bit_by_bit() {
     // 32 KiB become 32 MiB of zeros. Nobody reads them at first.
     let payload = compressed(&vec![0; MESSAGE_BYTES]);

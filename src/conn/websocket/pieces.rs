@@ -13,7 +13,7 @@ use super::WebSocket;
 use crate::conn::Io;
 use crate::conn::backlog::SlowPeer;
 use crate::conn::websocket::Sent;
-use crate::ws::{CloseCode, Kind, Limits, Opcode, Piece, encode_frame};
+use crate::ws::{CloseCode, Kind, Limits, Opcode, encode_frame};
 
 /// How many compressed bytes are inflated before one looks whether the peer still reads. They become 528 KiB at most:
 /// deflate makes 1032 bytes of one.
@@ -64,14 +64,17 @@ impl WebSocket {
     }
 
     /// What the message in hand, or the next one, may have, and how much of it is taken at a time.
+    ///
+    /// How a message is shown is settled before its header is taken, and not changed by what the handler wishes later: the
+    /// header is held to a limit, and a piece need not come with it.
     #[inline]
-    pub(super) fn bounds(&self, io: &Io<'_>) -> (Limits, usize) {
+    pub(super) fn bounds(&mut self, io: &Io<'_>) -> (Limits, usize) {
+        if !self.decoder.is_inside_message() {
+            let wanted = self.pieces.has(Pieces::WANTED);
+            self.pieces.put(Pieces::SHOWN, wanted);
+        }
         let limits = &io.shared.limits;
-        let streamed = if self.decoder.is_inside_message() {
-            self.pieces.has(Pieces::SHOWN)
-        } else {
-            self.pieces.has(Pieces::WANTED)
-        };
+        let streamed = self.pieces.has(Pieces::SHOWN);
         if !streamed {
             let message_bytes_max = limits.message_bytes_max;
             return (Limits { message_bytes_max }, usize::MAX);
@@ -87,15 +90,6 @@ impl WebSocket {
         };
         let message_bytes_max = limits.streamed_message_bytes_max;
         (Limits { message_bytes_max }, slice)
-    }
-
-    /// How a message is shown is settled when it begins.
-    #[inline]
-    pub(super) fn note_piece(&mut self, piece: &Piece<'_>) {
-        if piece.first {
-            let wanted = self.pieces.has(Pieces::WANTED);
-            self.pieces.put(Pieces::SHOWN, wanted);
-        }
     }
 
     /// Inflates into `room`, from the front of `compressed`: how many bytes, and whether that was all. `None` if the

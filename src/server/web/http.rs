@@ -211,7 +211,7 @@ impl<H: Handler> Web<H> {
         let noted = self.journal.note(index, request.head());
         let request = request.from(self.journal.peer(index));
         let desk = desk(&self.post, &self.deflate, exchange, io);
-        let before = io.out().len();
+        let before = io.said();
         let (out, date) = io.out_and_date();
         let offer = Offer::to(self.compressor.as_mut(), &request.head().fields);
         let reply = Reply::new(out, date, to, desk, offer);
@@ -220,7 +220,7 @@ impl<H: Handler> Web<H> {
         });
         let Some(Replied(answer)) = replied else {
             // Nothing of a reply that was begun may leave.
-            io.out().truncate(before);
+            io.take_back(before);
             exchange.to = ReplyTo {
                 keep_alive: false,
                 ..to
@@ -289,7 +289,7 @@ fn answered(
     io: &mut Io<'_>,
 ) -> Option<Opening> {
     if !io.may_keep(before) || !io.has_room_if(answer.then.held_bytes()) {
-        io.out().truncate(before);
+        io.take_back(before);
         exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
         return None;
     }
@@ -323,7 +323,7 @@ pub(super) fn answer_later(
         keep_alive: exchange.to.keep_alive && !io.shared.stopping,
         ..exchange.to
     };
-    let before = io.out().len();
+    let before = io.said();
     let (out, date) = io.out_and_date();
     let answer = encode_response(response, body, out, date, to, offer);
     let outcome = answer.outcome();

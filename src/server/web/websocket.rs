@@ -53,7 +53,10 @@ impl<H: Handler> Web<H> {
             }
         }
         if member.websocket.take_pong() {
-            guarded(io.token.index, "pong", || self.handler.pong(application));
+            let told = guarded(io.token.index, "pong", || self.handler.pong(application));
+            if told.is_none() {
+                fail(member, io);
+            }
         }
         member.websocket.set_deadline(io);
     }
@@ -88,10 +91,6 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) {
         if !member.websocket.inflate(piece, io) {
-            return;
-        }
-        if !io.has_room(piece.bytes.len()) {
-            member.websocket.abandon(CloseCode::TRY_LATER, FULL, io);
             return;
         }
         if piece.last {
@@ -240,16 +239,22 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
         call: impl FnOnce(&mut H, &mut Socket<'_, '_>, &mut H::Connection),
     ) {
-        let (index, before) = (io.token.index, io.out().len());
+        let (index, before) = (io.token.index, io.said());
         let mut socket = Socket::new(member, &mut self.topics, io);
         let handler = &mut self.handler;
         let told = guarded(index, name, || call(handler, &mut socket, application));
-        let websocket = &mut member.websocket;
         if told.is_none() {
-            websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
-        } else if !io.may_keep(before) {
-            io.out().truncate(before);
-            websocket.abandon(CloseCode::TRY_LATER, FULL, io);
+            fail(member, io);
+        } else if io.is_open() && !io.may_keep(before) {
+            io.take_back(before);
+            member.websocket.abandon(CloseCode::TRY_LATER, FULL, io);
         }
     }
+}
+
+/// The handler has panicked: that costs this connection.
+#[cold]
+fn fail(member: &mut Member, io: &mut Io<'_>) {
+    let websocket = &mut member.websocket;
+    websocket.abandon(CloseCode::INTERNAL_ERROR, "the handler failed", io);
 }
