@@ -84,6 +84,10 @@ impl Handler for Application {
     fn message(&mut self, message: Message<'_>, _: &mut Socket<'_, '_>, _: &mut Visit) {
         assert!(message.bytes != b"panic", "a handler's bug in message");
     }
+
+    fn pong(&mut self, _: &mut Visit) {
+        panic!("a handler's bug in pong");
+    }
 }
 
 /// A running server, its address, and what its handler tells.
@@ -233,15 +237,16 @@ fn a_panic_costs_one_connection_and_leaves_nothing_half_said() {
 }
 
 #[test]
-fn a_panic_on_a_message_closes_with_1011() {
-    for backend in backends() {
+fn a_panic_on_a_message_or_a_pong_closes_with_1011() {
+    // "panic", masked with zeros; and a Pong.
+    let causes: [&[u8]; 2] = [b"\x81\x85\0\0\0\0panic", b"\x8a\x80\0\0\0\0"];
+    for (backend, cause) in backends().flat_map(|backend| causes.map(|cause| (backend, cause))) {
         let server = start(backend);
         let mut stream = server.connect();
         let handshake = "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
         stream.write_all(handshake.as_bytes()).expect("sent");
-        // "panic", masked with zeros.
-        stream.write_all(b"\x81\x85\0\0\0\0panic").expect("sent");
+        stream.write_all(cause).expect("sent");
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).expect("closed in order");
         let head_end = bytes
