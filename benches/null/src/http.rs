@@ -3,6 +3,17 @@
 /// The same fields as longshore's `/plaintext`, in the same number of bytes; the date is a fixed text.
 pub(crate) const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nServer: longshore\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
 
+/// The same for the last request of a connection: a server says so.
+pub(crate) const LAST_REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nServer: longshore\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\nConnection: close\r\n\r\nHello, World!";
+
+/// What the load of one request per connection ends its heads with. Whoever has another order of fields has to close by itself.
+const LAST: &[u8] = b"Connection: close\r\n\r\n";
+
+/// Whether the client asks for the end of the connection.
+pub(crate) fn is_last(bytes: &[u8]) -> bool {
+    bytes.ends_with(LAST)
+}
+
 const BLANK_LINE: [u8; 4] = *b"\r\n\r\n";
 
 /// Enough replies for whatever `recv_bytes` can ask for: an answer is a slice of this and costs no copy.

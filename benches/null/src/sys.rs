@@ -78,6 +78,26 @@ pub(crate) fn accept(listener: RawFd) -> io::Result<Option<RawFd>> {
     not_now(checked(answer))
 }
 
+/// accept4(2) of a socket whose calls wait.
+pub(crate) fn accept_blocking(listener: RawFd) -> io::Result<Option<RawFd>> {
+    // SAFETY: both pointers may be null: we do not ask for the peer's address.
+    let answer = unsafe {
+        libc::accept4(
+            listener,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            libc::SOCK_CLOEXEC,
+        )
+    };
+    not_now(checked(answer))
+}
+
+/// fcntl(2): calls on this socket wait from now on.
+pub(crate) fn make_blocking(socket: RawFd) -> io::Result<()> {
+    // SAFETY: F_SETFL takes an integer. O_NONBLOCK was the only flag.
+    checked(unsafe { libc::fcntl(socket, libc::F_SETFL, 0) }).map(drop)
+}
+
 /// recv(2).
 pub(crate) fn recv(socket: RawFd, into: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: `into` is writable for its length, kept so by the exclusive borrow.

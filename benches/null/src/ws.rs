@@ -3,12 +3,18 @@
 //! Every frame goes back with the flags and opcode that it came with (a ping as a pong), piece by piece as it arrives. No
 //! check of lengths, masks, UTF-8 or fragments: that is what the real servers are measured by.
 
+/// The longest header of a client's frame.
+const HEADER_BYTES_MAX: usize = 14;
+
 /// How far a connection is.
 #[derive(Default)]
 pub(crate) struct Echo {
     upgraded: bool,
-    /// The handshake, or an unfinished frame header.
-    held: Vec<u8>,
+    /// The unfinished handshake.
+    handshake: Vec<u8>,
+    /// An unfinished frame header, and its length.
+    held: [u8; HEADER_BYTES_MAX],
+    held_bytes: usize,
     /// What is still to come of the frame's payload, and the mask, turned to its next byte.
     payload_left: u64,
     mask: [u8; 4],
@@ -23,35 +29,43 @@ impl Echo {
             return false;
         }
         if !self.upgraded {
-            self.held.extend_from_slice(bytes);
-            if !self.held.ends_with(b"\r\n\r\n") {
+            self.handshake.extend_from_slice(bytes);
+            if !self.handshake.ends_with(b"\r\n\r\n") {
                 return true;
             }
             self.upgraded = true;
-            let head = std::mem::take(&mut self.held);
+            let head = std::mem::take(&mut self.handshake);
             return upgrade(&head, out);
         }
-        if !self.held.is_empty() {
-            let mut joined = std::mem::take(&mut self.held);
-            joined.extend_from_slice(bytes);
-            self.frames(&joined, out);
-            return true;
+        if self.held_bytes > 0 {
+            bytes = self.rest_of_header(bytes, out);
         }
         if self.payload_left > 0 {
             bytes = self.payload(bytes, out);
         }
-        self.frames(bytes, out);
-        true
-    }
-
-    fn frames(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         while !bytes.is_empty() {
             let Some(header_bytes) = self.header(bytes, out) else {
-                self.held.extend_from_slice(bytes);
-                return;
+                self.held[..bytes.len()].copy_from_slice(bytes);
+                self.held_bytes = bytes.len();
+                break;
             };
             bytes = self.payload(&bytes[header_bytes..], out);
         }
+        true
+    }
+
+    /// Completes a header that the last receive cut; returns what follows it.
+    fn rest_of_header<'b>(&mut self, bytes: &'b [u8], out: &mut Vec<u8>) -> &'b [u8] {
+        let held = self.held_bytes;
+        let added = bytes.len().min(HEADER_BYTES_MAX - held);
+        self.held[held..held + added].copy_from_slice(&bytes[..added]);
+        let joined = self.held;
+        let Some(header_bytes) = self.header(&joined[..held + added], out) else {
+            self.held_bytes += added;
+            return &[];
+        };
+        self.held_bytes = 0;
+        &bytes[header_bytes - held..]
     }
 
     /// Reads a client's header and writes a server's; the header's length, or `None` when it is cut.
