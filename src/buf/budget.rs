@@ -85,7 +85,6 @@ impl Budget {
     }
 
     /// What this account's connections hold.
-    #[cfg(test)]
     pub(crate) fn used(&self) -> usize {
         self.used
     }

@@ -28,9 +28,14 @@ impl Clock {
         Tick::at(self.now)
     }
 
-    /// How long until `tick` begins.
-    pub(super) fn until(&self, tick: Tick) -> Duration {
-        tick.elapsed().saturating_sub(self.began.elapsed())
+    /// What the steady clock said when the turn began.
+    pub(super) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// What the steady clock says.
+    pub(super) fn read(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// The seconds since 1970, when they have changed since the last call.

@@ -4,6 +4,8 @@
 //! over the array finds what is due and the next bound: a million connections are 4 MB, read at memory speed. Deadlines
 //! move with every request, so any structure that keeps them in order would pay for each of those moves.
 
+use std::collections::VecDeque;
+
 use crate::buf::Slab;
 use crate::conn::Tick;
 
@@ -51,7 +53,7 @@ impl Deadlines {
     }
 
     /// Moves the indexes that are due at `now` into `expired`; their deadlines are removed.
-    pub(super) fn sweep(&mut self, now: Tick, expired: &mut Vec<u32>) {
+    pub(super) fn sweep(&mut self, now: Tick, expired: &mut VecDeque<u32>) {
         if self.bound > now {
             return;
         }
@@ -59,7 +61,7 @@ impl Deadlines {
         for (index, due) in self.due.iter_mut() {
             if due.0 <= now {
                 due.0 = Tick::NEVER;
-                expired.push(index);
+                expired.push_back(index);
             } else {
                 bound = bound.min(due.0);
             }
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn a_sweep_finds_what_is_due_and_the_next_bound() {
         let mut deadlines = Deadlines::default();
-        let mut expired = Vec::new();
+        let mut expired = VecDeque::new();
         deadlines.set(5, Tick(10));
         deadlines.set(2000, Tick(30));
         deadlines.set(7, Tick(20));

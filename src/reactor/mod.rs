@@ -17,6 +17,7 @@ mod mailbox;
 mod settle;
 mod turn;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(crate) struct Figures {
     pub(crate) turns: u64,
     /// How often accepting failed for lack of descriptors or memory.
     pub(crate) accept_failures: u64,
+    /// The longest turn, from the end of its wait to the beginning of the next one's.
+    pub(crate) longest_turn: Duration,
 }
 
 /// A driver, its connections, and the service that gives their bytes a meaning.
@@ -66,9 +69,16 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     /// When a stop that was asked for becomes abrupt.
     stop_at: Option<Tick>,
     figures: Figures,
+    /// How long the loop looks again and again before it sleeps. Zero: not at all.
+    busy_poll: Duration,
+    /// Until when it does so.
+    restless_until: Duration,
+    /// Something has come in this turn.
+    stirred: bool,
     /// Memory that is used again in each turn.
     letters: Vec<Letter<S::Mail>>,
-    expired: Vec<u32>,
+    /// Connections whose deadline has passed, and that were not called yet.
+    expired: VecDeque<u32>,
     /// Connections that have more to say than one turn gives them.
     again: Vec<Token>,
 }
@@ -99,10 +109,18 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             listening: 0,
             stop_at: None,
             figures: Figures::default(),
+            busy_poll: Duration::ZERO,
+            restless_until: Duration::ZERO,
+            stirred: false,
             letters: Vec::new(),
-            expired: Vec::new(),
+            expired: VecDeque::new(),
             again: Vec::new(),
         }
+    }
+
+    /// Looks for events again and again, for so long after the last one, before it sleeps.
+    pub(crate) fn busy_poll(&mut self, how_long: Duration) {
+        self.busy_poll = how_long;
     }
 
     /// Accepts on `listener` from now on.
@@ -124,13 +142,11 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     /// How many bytes the connections make the server keep.
-    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.shared.budget.used()
     }
 
     /// How many connections there are, those that are about to close included.
-    #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
         self.live
     }
@@ -156,21 +172,28 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     /// How long the loop may wait before something is due.
+    #[cfg(test)]
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() || self.service.has_calls() {
+        self.timeout_from(self.clock.read())
+    }
+
+    /// How long the loop may wait from `instant` on before something is due.
+    fn timeout_from(&self, instant: Duration) -> Option<Duration> {
+        if !self.again.is_empty() || !self.expired.is_empty() || self.service.has_calls() {
             return Some(Duration::ZERO);
         }
         let next = self
             .deadlines
             .next()
             .min(self.stop_at.unwrap_or(Tick::NEVER));
-        (next != Tick::NEVER).then(|| self.clock.until(next))
+        (next != Tick::NEVER).then(|| next.elapsed().saturating_sub(instant))
     }
 
-    /// Runs turns until a stop was asked for and everything is over.
-    pub(crate) fn run(&mut self) -> io::Result<()> {
+    /// Runs turns until a stop was asked for and everything is over. Calls `turned` behind each.
+    pub(crate) fn run(&mut self, mut turned: impl FnMut(&Self)) -> io::Result<()> {
         while !self.is_finished() {
             self.poll_once(None)?;
+            turned(self);
         }
         events::stop_ended(self.is_cut());
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::bind::{BoundAddress, ServerError};
+use super::ledger::{Ledger, LedgerFigures};
 use super::topics::{Homes, Hub, Publisher};
 use super::wake::Mail;
 use super::web::{Journal, Topics, Web};
@@ -19,6 +20,12 @@ use crate::sys::{self, Address, Count, Counts, Probe, Silent};
 /// Descriptors that are not used for connections: listeners, epoll, eventfds, files.
 const DESCRIPTORS_RESERVED: u64 = 32;
 
+/// With more workers than this for each processor, they are there for their descriptor tables: few run at one time.
+const WORKERS_PER_CPU_CROWDED: usize = 2;
+
+/// How many receive buffers each ring has then: 128 KiB in place of 512, which 60 workers would pay 60 times.
+const RING_BUFFERS_CROWDED: u16 = 64;
+
 /// A server whose addresses are bound.
 pub struct Bound {
     server: Server,
@@ -27,6 +34,7 @@ pub struct Bound {
     addresses: Vec<BoundAddress>,
     stopper: Stopper,
     hub: Arc<Hub>,
+    ledger: Ledger,
 }
 
 impl Bound {
@@ -43,6 +51,7 @@ impl Bound {
             addresses,
             stopper: Stopper::default(),
             hub: Hub::new(workers),
+            ledger: Ledger::new(workers),
         }
     }
 
@@ -71,6 +80,11 @@ impl Bound {
         Publisher {
             hub: self.hub.clone(),
         }
+    }
+
+    /// What the server does, while it runs and when it has ended, from any thread.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
     }
 
     /// Serves until it is stopped. `make_handler` is called once on each worker's thread, with its number.
@@ -120,6 +134,7 @@ impl Bound {
             gate: Gate::new(self.workers),
             server: self.server.clone(),
             hub: self.hub.clone(),
+            ledger: self.ledger.clone(),
             deflate: Ceiling::new(self.server.limits.deflate_memory_bytes_max),
         };
         let cpus = if self.server.pin {
@@ -180,9 +195,18 @@ impl Bound {
             .server
             .connections_max
             .map_or(spare, |wanted| wanted.min(spare));
+        let default = driver::Config::default();
+        let crowded = self.workers
+            > WORKERS_PER_CPU_CROWDED * sys::allowed_cpus().map_or(1, |cpus| cpus.len());
+        let ring_buffers = if crowded {
+            RING_BUFFERS_CROWDED
+        } else {
+            default.ring_buffers
+        };
         driver::Config {
             connections_max,
-            ..driver::Config::default()
+            ring_buffers,
+            ..default
         }
     }
 }
@@ -221,6 +245,7 @@ struct Common {
     gate: Gate,
     server: Server,
     hub: Arc<Hub>,
+    ledger: Ledger,
     deflate: Arc<Ceiling>,
 }
 
@@ -318,7 +343,9 @@ impl Common {
         }));
         self.gate.pass(arrival);
         events::worker_started(seat.number, self.backend.name(), seat.cpu);
-        reactor.run()?;
+        reactor.busy_poll(self.server.busy_poll);
+        let account = self.ledger.account(seat.number);
+        reactor.run(|reactor| account.write(&figures_of(reactor)))?;
         let figures = reactor.figures();
         let report = Report {
             connections: figures.accepted,
@@ -327,8 +354,24 @@ impl Common {
             accept_failures: figures.accept_failures,
             counts: reactor.probe().counts(),
         };
+        account.write(&figures_of(&reactor));
         reactor.teardown()?;
         std::mem::forget(unless_finished);
         Ok(report)
+    }
+}
+
+/// What a worker has done so far.
+fn figures_of<D: Driver, H: Handler>(reactor: &Reactor<D, Web<H>>) -> LedgerFigures {
+    let figures = reactor.figures();
+    LedgerFigures {
+        connections: reactor.live() as u64,
+        accepted: figures.accepted,
+        requests: reactor.service().requests,
+        messages: reactor.service().messages,
+        accept_failures: figures.accept_failures,
+        held_bytes: reactor.held_bytes() as u64,
+        turns: figures.turns,
+        longest_turn: figures.longest_turn,
     }
 }

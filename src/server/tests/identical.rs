@@ -81,7 +81,7 @@ fn check<D: Driver>(probe: impl FnOnce() -> D::Probe + Send + 'static, name: &st
         let port = listener.address.inet().expect("an internet address").port();
         reactor.listen(listener).expect("listens");
         tell.send((port, reactor.post())).expect("the test waits");
-        reactor.run().expect("runs");
+        reactor.run(|_| ()).expect("runs");
         reactor.teardown().expect("everything in flight has ended");
     });
     let (port, post) = told.recv().expect("the server starts");

@@ -2,7 +2,8 @@
 //! server say 64 bytes to all of them.
 //!
 //! ```text
-//!   square [--backend io-uring] [--workers 60] [--listen 127.0.0.1:8091] [--alone] [--busy-poll µs]
+//!   square [--backend io-uring] [--workers 60] [--listen 127.0.0.1:8091] [--alone] [--ping-interval SECONDS]
+//!          [--ping-timeout SECONDS] [--busy-poll µs]
 //! ```
 //!
 //! `--alone`: nobody subscribes, so that a connection's memory is that of the connection. Messages are echoed, which is
@@ -13,11 +14,13 @@
 
 use std::io::Read;
 use std::thread;
+use std::time::Duration;
 
 use longshore::sys::{self, Silent};
 use longshore::ws::Kind;
 use longshore::{
-    Handler, Message, Publisher, Replied, Reply, Request, Server, Socket, SubscribeError, Workers,
+    Handler, Limits, Message, Publisher, Replied, Reply, Request, Server, Socket, SubscribeError,
+    Workers,
 };
 
 /// The topic that everybody subscribes to.
@@ -78,6 +81,7 @@ impl Handler for Square {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut server = Server::new();
     let (mut listen, mut alone) = ("127.0.0.1:8091".to_owned(), false);
+    let mut limits = Limits::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} wants a value"));
@@ -85,12 +89,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--backend" => server = server.backend(value()?.parse()?),
             "--workers" => server = server.workers(Workers::Count(value()?.parse()?)),
             "--listen" => listen = value()?,
+            "--ping-interval" => limits.ping_interval = Duration::from_secs(value()?.parse()?),
+            "--ping-timeout" => limits.ping_timeout = Duration::from_secs(value()?.parse()?),
+            "--busy-poll" => server = server.busy_poll(Duration::from_micros(value()?.parse()?)),
             "--alone" => alone = true,
             _ => return Err(format!("unknown option {word}").into()),
         }
     }
     sys::raise_nofile(&mut Silent)?;
-    let bound = server.listen(listen.parse()?).bind()?;
+    let bound = server.limits(limits).listen(listen.parse()?).bind()?;
     for address in bound.addresses() {
         println!(
             "{}: {} on {address}, {} workers",
@@ -99,6 +106,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             bound.workers()
         );
     }
+    let ledger = bound.ledger();
     let (publisher, stopper) = (bound.publisher(), bound.stopper());
     thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -110,5 +118,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         alone,
     })?;
     println!("{report:?}");
+    println!("{:?}", ledger.figures());
+    let each: Vec<u64> = ledger.workers().map(|worker| worker.accepted).collect();
+    println!("accepted by worker: {each:?}");
     Ok(())
 }
