@@ -1,5 +1,7 @@
 //! `longshore doctor`: what this machine allows, and what to change.
 
+pub(super) mod connections;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -14,6 +16,9 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Open N idle WebSocket connections on each backend, and say what each costs in user and kernel memory
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    connections: Option<u32>,
 }
 
 /// One thing that was looked at.
@@ -29,16 +34,15 @@ struct Finding {
 }
 
 impl Doctor {
-    pub(crate) fn run(self) -> ExitCode {
-        let findings = examine();
-        let text = if self.json {
-            json(&findings)
-        } else {
-            table(&findings)
+    pub(crate) fn run(self) -> Result<ExitCode, String> {
+        let text = match self.connections {
+            Some(connections) => connections::measure(connections as usize, self.json)?,
+            None if self.json => json(&examine()),
+            None => table(&examine()),
         };
         // A reader that has gone is no error.
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
-        ExitCode::SUCCESS
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod limits;
 mod serve;
+mod tally;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
-        Command::Doctor(doctor) => Ok(doctor.run()),
+        Command::Doctor(doctor) => doctor.run(),
     };
     match result {
         Ok(code) => code,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use longshore::sys::{self, Address, SocketOption};
-use longshore::{AccessLog, Backend, Bound, Report, Server, Stopper, Workers};
+use longshore::{AccessLog, Backend, Bound, Ledger, Report, Server, Stopper, Workers};
 
 use super::access_log::{self, AccessLogOptions, Terminal};
 use super::chat;
@@ -15,6 +15,7 @@ use super::content::ContentOptions;
 use super::deflate::DeflateOptions;
 use super::demo::Demo;
 use super::limits::LimitOptions;
+use super::tally;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
@@ -42,12 +43,19 @@ pub(crate) struct Serve {
     /// The most connections of each worker; more clients wait [what `ulimit -n` allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     connections_max: Option<u32>,
+    /// Give each worker a descriptor table of its own, so that `ulimit -n` counts for each; io-uring needs it not
+    #[arg(long)]
+    own_tables: bool,
     /// Permission bits of Unix sockets, in octal [what the umask leaves]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     unix_mode: Option<u32>,
     /// What WebSocket clients hear at SIGTERM or SIGINT: 1001, or 1012 if the program is started again at once
     #[arg(long, value_name = "CODE", default_value = "1001", value_parser = ["1001", "1012"])]
     stop_close_code: String,
+    /// After each event, look for the next one for so many microseconds before sleeping. Faster answers for few clients;
+    /// costs each worker its processor meanwhile
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    busy_poll: u64,
     /// At the end, print system calls and ring operations, in all and per request
     #[arg(long)]
     count_calls: bool,
@@ -137,7 +145,7 @@ impl SocketOptions {
 impl Serve {
     /// The signals that are waited for.
     fn signals(&self) -> Vec<i32> {
-        let mut signals = vec![libc::SIGINT, libc::SIGTERM];
+        let mut signals = vec![libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
         if self.access.takes_hangups() {
             signals.push(libc::SIGHUP);
         }
@@ -159,6 +167,8 @@ impl Serve {
             .backlog(self.backlog)
             .reuse_port(self.reuse_port)
             .count_calls(self.count_calls)
+            .own_tables(self.own_tables)
+            .busy_poll(Duration::from_micros(self.busy_poll))
             .limits(self.limits.limits());
         server = self.listen.iter().cloned().fold(server, Server::listen);
         server = self.sockets.options().fold(server, Server::socket_option);
@@ -179,7 +189,8 @@ impl Serve {
             _ => Stopper::stop,
         };
         let stopper = bound.stopper();
-        wait_for_signals(signals, move || stop(&stopper), log.clone())?;
+        let ledger = bound.ledger();
+        wait_for_signals(signals, move || stop(&stopper), ledger, log.clone())?;
         let room = chat::Room::open(bound.publisher())
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let result = bound.run(|_worker| {
@@ -223,11 +234,12 @@ fn announce(bound: &Bound) {
 }
 
 /// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.
-/// With a log to open anew, SIGHUP does that, unless it came because the terminal has gone: then it stops, as hanging up
+/// SIGUSR1 prints the ledger. With a log to open anew, SIGHUP does that, unless it came because the terminal has gone: then it stops, as hanging up
 /// ends any program.
 fn wait_for_signals(
     signals: Vec<i32>,
     stop: impl Fn() + Send + 'static,
+    ledger: Ledger,
     log: Option<AccessLog>,
 ) -> Result<(), String> {
     let terminal = Terminal::look();
@@ -235,6 +247,7 @@ fn wait_for_signals(
         let mut stopping = false;
         while let Ok(signal) = sys::wait(&signals) {
             match &log {
+                _ if signal == libc::SIGUSR1 => tally::print(&ledger.figures()),
                 Some(log) if signal == libc::SIGHUP && !terminal.has_gone() => {
                     access_log::reopen(log);
                 }

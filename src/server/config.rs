@@ -60,6 +60,7 @@ pub struct Server {
     pub(super) unix_mode: Option<u32>,
     pub(super) count_calls: bool,
     pub(super) busy_poll: Duration,
+    pub(super) own_tables: bool,
     pub(super) connections_max: Option<u32>,
     pub(super) options: Vec<SocketOption>,
     pub(super) limits: Limits,
@@ -88,6 +89,7 @@ impl Server {
             unix_mode: None,
             count_calls: false,
             busy_poll: Duration::ZERO,
+            own_tables: false,
             connections_max: None,
             options: Vec::new(),
             limits: Limits::default(),
@@ -162,6 +164,16 @@ impl Server {
     /// nearly always something to do, and it only takes time from others.
     pub fn busy_poll(mut self, how_long: Duration) -> Self {
         self.busy_poll = how_long.min(Duration::from_secs(1));
+        self
+    }
+
+    /// Gives each worker a descriptor table of its own (unshare(2), `CLONE_FILES`), so that `ulimit -n` counts for each
+    /// worker and not for all together. Default off. On io_uring it is not needed: connections are in the ring's table.
+    ///
+    /// A descriptor that another thread opens while the server runs then means nothing to a handler, and one that a handler
+    /// opens means nothing to other threads. What was open before [`Bound::run`] is known everywhere.
+    pub fn own_tables(mut self, own: bool) -> Self {
+        self.own_tables = own;
         self
     }
 

@@ -20,6 +20,7 @@ mod compression;
 mod compression;
 mod config;
 mod files;
+mod gate;
 mod handler;
 mod incoming;
 mod ledger;
@@ -31,6 +32,7 @@ mod request;
 mod run;
 mod socket;
 mod stop;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod ticket;

@@ -1,11 +1,13 @@
 //! A server: addresses, a backend, one thread per worker.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 use super::bind::{BoundAddress, ServerError};
+use super::gate::{Arrival, Gate};
 use super::ledger::{Ledger, LedgerFigures};
+use super::tables::Tables;
 use super::topics::{Homes, Hub, Publisher};
 use super::wake::Mail;
 use super::web::{Journal, Topics, Web};
@@ -143,15 +145,19 @@ impl Bound {
             Vec::new()
         };
         let listeners = self.listeners_by_worker();
+        let tables = (self.server.own_tables).then(|| Tables::new(&listeners));
         let results: Vec<io::Result<Report>> = thread::scope(|scope| {
             let spawn = |(number, listeners): (usize, Vec<Listener>)| {
                 let cpu = cpus.get(number % cpus.len().max(1)).copied();
                 let common = &common;
-                let arrival = Arrival(&common.gate);
                 let seat = Seat { number, cpu };
+                let way_in = WayIn {
+                    arrival: common.gate.arrival(),
+                    leaving: tables.as_ref().map(|tables| (tables, tables.arrival())),
+                };
                 let serve = move || {
                     common
-                        .serve::<D, H>(seat, listeners, arrival, || make_handler(number))
+                        .serve::<D, H>(seat, listeners, way_in, || make_handler(number))
                         .inspect_err(|error| events::worker_failed(number, error))
                 };
                 let builder = thread::Builder::new().name(format!("worker-{number}"));
@@ -160,6 +166,9 @@ impl Bound {
                     .inspect_err(|_| common.stopper.stop())
             };
             let workers: Vec<_> = listeners.into_iter().enumerate().map(spawn).collect();
+            if let Some(tables) = &tables {
+                tables.close_what_was_left();
+            }
             let join = |worker: io::Result<thread::ScopedJoinHandle<'_, _>>| match worker?.join() {
                 Ok(report) => report,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -186,8 +195,11 @@ impl Bound {
 
     fn driver_config(&self) -> driver::Config {
         let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
+        // A table of one's own begins as a copy: everybody's waker, poller and listeners are in it.
+        let copied = (self.workers * (2 + self.addresses.len())) as u64;
+        let reserved = DESCRIPTORS_RESERVED + if self.server.own_tables { copied } else { 0 };
         let spare = descriptors
-            .saturating_sub(DESCRIPTORS_RESERVED)
+            .saturating_sub(reserved)
             .max(descriptors / 2)
             .max(1);
         let spare = u32::try_from(spare).unwrap_or(u32::MAX).min(1 << 20);
@@ -235,6 +247,13 @@ struct Seat {
     cpu: Option<usize>,
 }
 
+/// What a worker passes before it serves.
+struct WayIn<'g> {
+    arrival: Arrival<'g>,
+    /// The shared descriptor table, if it is to be left.
+    leaving: Option<(&'g Tables, Arrival<'g>)>,
+}
+
 /// What all workers share.
 struct Common {
     backend: Backend,
@@ -242,51 +261,13 @@ struct Common {
     limits: Arc<Limits>,
     ceiling: Arc<Ceiling>,
     stopper: Stopper,
+    /// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which
+    /// the others need for their drivers.
     gate: Gate,
     server: Server,
     hub: Arc<Hub>,
     ledger: Ledger,
     deflate: Arc<Ceiling>,
-}
-
-/// Lets no worker serve before all of them are set up: clients of the first could take the last descriptors, which the
-/// others need for their drivers.
-struct Gate {
-    missing: Mutex<usize>,
-    open: Condvar,
-}
-
-/// A worker that is still to come to the gate. Dropped when it has, and also when it failed or was never started.
-struct Arrival<'g>(&'g Gate);
-
-impl Gate {
-    fn new(workers: usize) -> Self {
-        Self {
-            missing: Mutex::new(workers),
-            open: Condvar::new(),
-        }
-    }
-
-    fn pass(&self, arrival: Arrival<'_>) {
-        drop(arrival);
-        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        let closed = |missing: &mut usize| *missing > 0;
-        drop(self.open.wait_while(missing, closed));
-    }
-}
-
-impl Drop for Arrival<'_> {
-    fn drop(&mut self) {
-        let mut missing = self
-            .0
-            .missing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *missing -= 1;
-        if *missing == 0 {
-            self.0.open.notify_all();
-        }
-    }
 }
 
 /// Stops the other workers when one ends by an error or a panic.
@@ -310,7 +291,7 @@ impl Common {
         &self,
         seat: Seat,
         listeners: Vec<Listener>,
-        arrival: Arrival<'_>,
+        way_in: WayIn<'_>,
         make_handler: impl FnOnce() -> H,
     ) -> io::Result<Report>
     where
@@ -341,7 +322,10 @@ impl Common {
             // A stop is never refused.
             let _ = post.send(Letter::Stop);
         }));
-        self.gate.pass(arrival);
+        self.gate.pass(way_in.arrival);
+        if let Some((tables, arrival)) = way_in.leaving {
+            tables.leave(seat.number, arrival)?;
+        }
         events::worker_started(seat.number, self.backend.name(), seat.cpu);
         reactor.busy_poll(self.server.busy_poll);
         let account = self.ledger.account(seat.number);

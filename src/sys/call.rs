@@ -103,6 +103,8 @@ pub enum Call<'a> {
     Getrandom { bytes: &'a [u8], flags: u32 },
     /// `sched_setaffinity(2)` of the calling thread to one processor.
     SchedSetaffinity { cpu: usize },
+    /// `unshare(2)`
+    Unshare { flags: i32 },
 
     // The end.
     /// `shutdown(2)`
@@ -172,6 +174,7 @@ impl Call<'_> {
             Call::Setrlimit { .. } => "setrlimit",
             Call::Getrandom { .. } => "getrandom",
             Call::SchedSetaffinity { .. } => "sched_setaffinity",
+            Call::Unshare { .. } => "unshare",
             Call::Shutdown { .. } => "shutdown",
             Call::Close { .. } => "close",
             Call::Ring { name, .. } | Call::Library { name } => name,

@@ -77,6 +77,7 @@ pub mod signal;
 mod socket;
 mod strace;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -113,3 +114,5 @@ pub use socket::{
 };
 pub use strace::Strace;
 pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};
+pub(crate) use table::close_copies;
+pub use table::own_table;

@@ -375,6 +375,8 @@ impl Shown<'_> {
                 write!(f, "[{} bytes], {}, {flags}", self.filled(), bytes.len())
             }
             Call::SchedSetaffinity { cpu } => write!(f, "0, 128, [{cpu}]"),
+            Call::Unshare { flags } if flags == libc::CLONE_FILES => f.write_str("CLONE_FILES"),
+            Call::Unshare { flags } => write!(f, "{flags:#x}"),
             _ => Ok(()),
         }
     }

@@ -275,6 +275,21 @@ fn closed_output_neither_kills_nor_upsets() {
 }
 
 #[test]
+fn the_doctor_weighs_connections() {
+    let output = run(&["doctor", "--connections", "64"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let table = text(&output.stdout);
+    for name in ["64 idle", "user", "kernel", "longest turn", "epoll", "mio"] {
+        assert!(table.contains(name), "{name} in {table}");
+    }
+    let output = run(&["doctor", "--json", "--connections", "64"]);
+    let json = text(&output.stdout);
+    assert_eq!(value(json.trim()), Some(""), "{json}");
+    let refused = fails(1, &["doctor", "--connections", "4000000000"]);
+    assert!(refused.contains("ask for at most"), "{refused}");
+}
+
+#[test]
 fn the_doctor_looks_at_everything() {
     let output = run(&["doctor"]);
     assert!(output.status.success() && output.stderr.is_empty());

@@ -8,8 +8,12 @@
 //! ```
 //!
 //! Closing a descriptor does not cancel requests, since each holds the file: the peer would hear no FIN. So `Draining`
-//! cancels by descriptor, and closes behind the last answer. That misses nothing: with `DEFER_TASKRUN` an operation
-//! moves on only inside our own enter, so at the moment of the cancellation it stands still. (shutdown(2) both ways would
+//! cancels what waits, and closes behind the last answer. That misses nothing: with `DEFER_TASKRUN` an operation
+//! moves on only inside our own enter, so at the moment of the cancellation it stands still.
+//!
+//! Each operation is cancelled by its name, which the kernel finds by a hash. Cancelling by descriptor is one submission,
+//! but looks at every request that the ring has armed: with 18,500 connections on a ring a close took milliseconds, and
+//! stopping a server with a million of them did not end in eight minutes. (shutdown(2) both ways would
 //! end the operations too. But the ring runs it on a worker thread, which looks the descriptor up when it gets there; by
 //! then the index may be the next client's.)
 //!
@@ -18,9 +22,11 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use io_uring::squeue;
+
 use super::complete::Outcome;
 use super::ring::Completion;
-use super::slots::State;
+use super::slots::{Flags, State};
 use super::{Event, Probe, SocketOption, Token, Uring, op, sys};
 
 impl<P: Probe> Uring<P> {
@@ -30,14 +36,32 @@ impl<P: Probe> Uring<P> {
         let Some(slot) = self.slots.open(token) else {
             return;
         };
+        let connecting = slot.state == State::Connecting;
         slot.state = State::Draining;
         if slot.in_flight == 0 {
             self.close_now(token);
             return;
         }
-        let entry = op::quiet(op::cancel_all(target));
+        if slot.flags.has(Flags::DATAGRAM) {
+            // Several sends may have one name. There are few such sockets.
+            self.cancel_quietly(op::cancel_all(target));
+            return;
+        }
+        // What else may be in flight comes to its end by itself.
+        let waiting = [
+            (slot.flags.has(Flags::ARMED), op::RECEIVE),
+            (slot.flags.has(Flags::WATCHED), op::WATCH),
+            (slot.send.is_some(), op::SEND),
+            (connecting, op::CONNECT),
+        ];
+        for (_, operation) in waiting.into_iter().filter(|(waits, _)| *waits) {
+            self.cancel_quietly(op::cancel(token.pack(operation)));
+        }
+    }
+
+    fn cancel_quietly(&mut self, entry: squeue::Entry) {
         // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &entry) };
+        unsafe { self.ring.push(&mut self.probe, &op::quiet(entry)) };
     }
 
     /// Lets the close that follows throw away what was not sent, and say RST.

@@ -425,6 +425,13 @@ fn the_rest() {
         "sched_setaffinity(0, 128, [1]) = 0",
     );
     golden(
+        &Call::Unshare {
+            flags: libc::CLONE_FILES,
+        },
+        Ok(0),
+        "unshare(CLONE_FILES) = 0",
+    );
+    golden(
         &Call::Ring {
             name: "async_cancel",
             fd: 7,

@@ -4,6 +4,7 @@
 //! ```text
 //!   square [--backend io-uring] [--workers 60] [--listen 127.0.0.1:8091] [--alone] [--ping-interval SECONDS]
 //!          [--ping-timeout SECONDS] [--busy-poll µs]
+//!          [--own-tables]
 //! ```
 //!
 //! `--alone`: nobody subscribes, so that a connection's memory is that of the connection. Messages are echoed, which is
@@ -92,6 +93,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--ping-interval" => limits.ping_interval = Duration::from_secs(value()?.parse()?),
             "--ping-timeout" => limits.ping_timeout = Duration::from_secs(value()?.parse()?),
             "--busy-poll" => server = server.busy_poll(Duration::from_micros(value()?.parse()?)),
+            "--own-tables" => server = server.own_tables(true),
             "--alone" => alone = true,
             _ => return Err(format!("unknown option {word}").into()),
         }
