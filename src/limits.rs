@@ -76,7 +76,8 @@ pub struct Limits {
     /// Bytes of the contexts that compress and inflate WebSocket messages, of all connections together. Default 64 MiB. At
     /// it: an offer that would keep contexts is declined; a compressed message gets close code 1013.
     pub deflate_memory_bytes_max: usize,
-    /// Messages that a topic keeps for later subscribers. Default 0: none.
+    /// Messages that a topic keeps for later subscribers. Default 0: none. A topic that keeps any is never forgotten: do not
+    /// let peers invent names. Beyond 65,536 such topics of a worker, further ones keep none.
     pub topic_history_max: u32,
     /// Bytes of a topic's history. Default 1 MiB. Above it the oldest go.
     pub topic_history_bytes_max: usize,

@@ -115,7 +115,8 @@ impl Backlog {
         Some(message)
     }
 
-    /// Adds a message as `policy` says, so that at most `bytes_max` wait, or one message if that is larger.
+    /// Adds a message as `policy` says, so that at most `bytes_max` wait, or one message if that is larger. With
+    /// [`SlowPeer::Disconnect`] more may wait: the caller ends the connection then.
     pub(crate) fn push(&mut self, message: Waiting, policy: SlowPeer, bytes_max: usize) -> Pushed {
         let mut dropped = 0;
         while policy == SlowPeer::Conflate

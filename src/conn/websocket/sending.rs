@@ -19,6 +19,13 @@ use crate::conn::backlog::{Backlog, Payload, Pushed, SlowPeer, Waiting};
 use crate::conn::deflated::Deflated;
 use crate::ws::{CloseCode, Kind, Piece, SendClose, encode_close, encode_message};
 
+/// What a peer is told at the memory ceiling.
+const FULL: &str = "the server's memory limit is reached";
+
+/// So many bytes are sent to a peer that has read everything, also at the memory ceiling: a send in flight of this size is
+/// not charged.
+const FREE_BYTES_MAX: usize = 16 * 1024;
+
 /// What waits because the peer does not read.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -88,6 +95,20 @@ impl WebSocket {
         (sent, 0)
     }
 
+    /// Whether the memory ceiling allows messages of `bytes` together. If not, and the policy is to keep all, the connection
+    /// is closed for it; with another policy each message finds its own end.
+    pub(crate) fn may_send_shared(&mut self, bytes: usize, io: &mut Io<'_>) -> bool {
+        let is_little = bytes <= FREE_BYTES_MAX && io.waiting_bytes() == 0;
+        if self.policy != SlowPeer::Disconnect || is_little || !self.takes_messages(io) {
+            return true;
+        }
+        let has_room = io.has_room(bytes);
+        if !has_room {
+            self.abandon(CloseCode::TRY_LATER, FULL, io);
+        }
+        has_room
+    }
+
     /// Whether a message may still be sent: nobody has closed, and nobody waits to.
     #[inline]
     pub(super) fn takes_messages(&self, io: &Io<'_>) -> bool {
@@ -144,7 +165,7 @@ impl WebSocket {
         };
         // How much a piece becomes is known only now: a thousand times as much, at most.
         if inflated.is_ok() && !io.has_room(message.len() - before) {
-            inflated = Err((CloseCode::TRY_LATER, "the server's memory limit is reached"));
+            inflated = Err((CloseCode::TRY_LATER, FULL));
         }
         *io.message() = message;
         if let Err((code, reason)) = inflated {
@@ -157,6 +178,11 @@ impl WebSocket {
         let before = self.backlog_bytes();
         let mut bytes_max = io.shared.limits.outbox_bytes_max;
         if !io.has_room(message.bytes()) {
+            if self.policy == SlowPeer::Disconnect {
+                // Nothing may be dropped, and nothing more may be kept.
+                self.abandon(CloseCode::TRY_LATER, FULL, io);
+                return (Sent::Closed, 0);
+            }
             // At the memory ceiling the backlog keeps its size.
             bytes_max = bytes_max.min(before);
             if bytes_max == 0 {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::RECORD_BYTES;
 use crate::conn::websocket::Broadcast;
 use crate::ws::Kind;
 
@@ -34,8 +35,13 @@ impl Entry {
         }
     }
 
-    /// Bytes of its frame, compressed forms apart.
+    /// The memory that it costs, compressed forms apart: its frame and its records.
     pub(super) fn bytes(&self) -> usize {
+        self.frame_bytes() + RECORD_BYTES
+    }
+
+    /// Bytes of its frame as it is.
+    pub(in crate::server) fn frame_bytes(&self) -> usize {
         self.message.bytes()
     }
 }

@@ -19,7 +19,7 @@ pub struct TopicFigures {
     /// was queued and dropped later, `delivered` has counted both.
     pub dropped: u64,
     /// How often a subscriber missed a message because its worker did not keep up: 64 MiB waited for that worker already.
-    /// Counted when the subscriber gets what comes behind the gap.
+    /// Counted when the subscriber's turn comes.
     pub lost: u64,
 }
 

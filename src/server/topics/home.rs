@@ -9,6 +9,10 @@ use crate::driver::Token;
 use crate::limits::Limits;
 use crate::ws::Kind;
 
+/// The most topics of one worker that have a history. Whoever publishes may invent names, and a topic with history is
+/// never forgotten.
+const HISTORIES_MAX: usize = 65_536;
+
 /// A topic at home.
 #[derive(Debug, Default)]
 struct Home {
@@ -25,6 +29,8 @@ struct Home {
 pub(in crate::server) struct Homes {
     workers: usize,
     topics: HashMap<Arc<str>, Home>,
+    /// How many of them have a history.
+    histories: usize,
     /// How many messages of a topic are kept, and how many bytes of them at most.
     history_max: usize,
     history_bytes_max: usize,
@@ -35,28 +41,32 @@ impl Homes {
         Self {
             workers,
             topics: HashMap::new(),
+            histories: 0,
             history_max: limits.topic_history_max as usize,
             history_bytes_max: limits.topic_history_bytes_max,
         }
     }
 
-    /// Numbers a message, keeps it, and sends it to each worker with subscribers.
+    /// Numbers a message, keeps it, and sends it to each worker with subscribers. When as many topics as may have a
+    /// history, the others get none.
     pub(in crate::server) fn publish(
         &mut self,
-        topic: Arc<str>,
+        topic: &Arc<str>,
         kind: Kind,
         payload: &[u8],
         key: Option<u64>,
         postman: &mut Postman,
     ) {
-        let keeps = self.history_max > 0;
-        if !keeps && !self.topics.contains_key(&topic) {
+        let home = self.topics.get(topic);
+        let kept = home.is_some_and(|home| !home.history.is_empty());
+        let keeps = self.history_max > 0 && (kept || self.histories < HISTORIES_MAX);
+        if !keeps && !self.topics.contains_key(topic) {
             // Nobody listens, and nothing is kept.
             return;
         }
         let home = self.topics.entry(topic.clone()).or_default();
         home.number += 1;
-        let entry = Arc::new(Entry::new(topic, home.number, kind, payload, key));
+        let entry = Arc::new(Entry::new(topic.clone(), home.number, kind, payload, key));
         postman.hub().counters.add(TopicFigures {
             encoded: 1,
             ..TopicFigures::default()
@@ -71,6 +81,12 @@ impl Homes {
         }
         if keeps {
             home.keep(entry, self.history_max, self.history_bytes_max);
+            let keeps = !home.history.is_empty();
+            self.histories = self.histories + usize::from(keeps) - usize::from(kept);
+            // The message alone may have been longer than a history.
+            if home.is_over() {
+                self.topics.remove(topic);
+            }
         }
     }
 
@@ -103,7 +119,7 @@ impl Homes {
         if let Some(count) = home.subscribers.get_mut(worker) {
             *count = count.saturating_sub(1);
         }
-        if home.history.is_empty() && home.subscribers.iter().all(|count| *count == 0) {
+        if home.is_over() {
             self.topics.remove(topic);
         }
     }
@@ -115,9 +131,19 @@ impl Homes {
     pub(in crate::server) fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
+
+    /// How many topics are at home here.
+    pub(super) fn len(&self) -> usize {
+        self.topics.len()
+    }
 }
 
 impl Home {
+    /// Whether nobody subscribes and nothing is kept.
+    fn is_over(&self) -> bool {
+        self.history.is_empty() && self.subscribers.iter().all(|count| *count == 0)
+    }
+
     fn keep(&mut self, entry: Arc<Entry>, most: usize, bytes_max: usize) {
         self.history_bytes += entry.bytes();
         self.history.push_back(entry);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::postman::To;
-use super::{Counters, Entry, TOPIC_NAME_BYTES_MAX, TopicFigures, WAITING_BYTES_MAX};
+use super::{Counters, Entry, RECORD_BYTES, TOPIC_NAME_BYTES_MAX, TopicFigures, WAITING_BYTES_MAX};
 use crate::driver::Token;
 use crate::reactor::{Letter, Post};
 use crate::server::wake::Mail;
@@ -43,10 +43,10 @@ pub(in crate::server) enum News {
 }
 
 impl News {
-    /// Bytes of messages that it holds.
+    /// The memory that its message costs, if it holds one.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Publish { payload, .. } => payload.len(),
+            Self::Publish { topic, payload, .. } => topic.len() + payload.len() + RECORD_BYTES,
             Self::Entry(entry) => entry.bytes(),
             _ => 0,
         }

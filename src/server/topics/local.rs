@@ -3,20 +3,37 @@
 //! ```text
 //!   log        17  18  19  20           entries that somebody here has not got yet
 //!   cursors    a: 20   b: 17   c: 21    the number of the next entry of each
-//!   pass       a ─▶ b ─▶ c              one subscriber at a time gets everything up to the end of the log
+//!   pass       a ─▶ b ─▶ c              one subscriber at a time gets the next 64 entries or 64 KiB
 //! ```
 //!
-//! When a pass is over, everybody has got what was there when it began, and that goes. What came meanwhile begins the
-//! next pass. Topics with a pass under way take turns, one subscriber each: a topic that is never quiet holds up no other.
+//! When a pass is over, everybody has got at least the first portion of what was there when it began, and that goes. The
+//! rest and what came meanwhile begin the next pass. Topics with a pass under way take turns, one subscriber each: a topic
+//! that is never quiet holds up no other.
 //!
 //! Entries may be missing, if somebody published faster than this worker could deliver. A cursor sees that in the numbers,
-//! and it is counted. It knows no sockets: it says whom to call, and what that one has missed.
+//! and it is counted. Here the longest logs give up their oldest entries:
+//!
+//! ```text
+//!   loud   ████████│██████        level ── all logs together within 7/8 of what may wait
+//!   quiet  ██      │              what is shorter than the level keeps everything
+//! ```
+//!
+//! It knows no sockets: it says whom to call, and what that one has missed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, vec_deque};
 use std::sync::Arc;
 
 use super::{Entry, WAITING_BYTES_MAX};
 use crate::driver::Token;
+
+/// The most entries that a subscriber is given in one call, and the most bytes of them, unless one is larger: so that a
+/// turn's calls are bounded work, and a slow peer is noticed between them.
+const PORTION_ENTRIES_MAX: usize = 64;
+const PORTION_BYTES_MAX: usize = 64 * 1024;
+
+/// What the logs are cut to when they have grown beyond the most that may wait: looking through them costs as much as
+/// there are topics, so it shall not happen for each message.
+const KEPT_BYTES_MAX: usize = WAITING_BYTES_MAX - WAITING_BYTES_MAX / 8;
 
 /// A subscriber of a topic.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +48,10 @@ struct Subscriber {
 struct Local {
     /// Oldest first; numbers rise, and may have gaps.
     log: VecDeque<Arc<Entry>>,
+    /// Bytes of the log.
+    bytes: usize,
+    /// Entries below this number were given up since the last whole pass, and are not counted yet for everybody. 0: none.
+    given_up: u64,
     subscribers: Vec<Subscriber>,
     /// Where each connection's subscriber stands.
     places: HashMap<u32, usize>,
@@ -90,7 +111,7 @@ impl Locals {
         if local.subscribers.is_empty()
             && let Some(local) = self.topics.remove(topic)
         {
-            self.bytes -= local.log.iter().map(|entry| entry.bytes()).sum::<usize>();
+            self.bytes -= local.bytes;
         }
         true
     }
@@ -101,16 +122,27 @@ impl Locals {
         let Some(local) = self.topics.get_mut(&topic) else {
             return;
         };
-        let fresh = entry.bytes();
-        self.bytes += fresh;
+        let bytes = entry.bytes();
+        self.bytes += bytes;
+        local.bytes += bytes;
         local.log.push_back(entry);
-        while self.bytes > WAITING_BYTES_MAX.max(fresh)
-            && let Some(oldest) = local.log.pop_front()
-        {
-            self.bytes -= oldest.bytes();
-        }
         if !local.in_pass && local.begin_pass() {
-            self.busy.push_back(topic);
+            self.busy.push_back(topic.clone());
+        }
+        if self.bytes > WAITING_BYTES_MAX {
+            self.give_up(&topic);
+        }
+    }
+
+    /// Cuts the longest logs to one length, all but the entry that was just added to `fresh`.
+    fn give_up(&mut self, fresh: &Arc<str>) {
+        let sizes = self.topics.values().map(|local| local.bytes);
+        let level = level(sizes.collect(), KEPT_BYTES_MAX);
+        for (topic, local) in &mut self.topics {
+            let least = usize::from(topic == fresh);
+            while local.bytes > level && local.log.len() > least {
+                self.bytes -= local.give_up_oldest();
+            }
         }
     }
 
@@ -161,28 +193,56 @@ impl Locals {
 }
 
 impl Local {
-    /// Begins a pass, if there is anything to deliver.
+    /// Begins a pass, if there is anything to deliver, or to count.
     fn begin_pass(&mut self) -> bool {
-        self.in_pass = !self.log.is_empty();
+        self.in_pass = !self.log.is_empty() || self.given_up > 0;
         self.passed_over = false;
         self.pass = 0;
-        self.target = self.log.back().map_or(0, |entry| entry.number + 1);
+        // Whoever begins further on gets no less far with a portion.
+        self.target = match self.portion(0).last() {
+            Some(last) => last.number + 1,
+            None => self.given_up,
+        };
         self.in_pass
+    }
+
+    /// What is given in one call to a subscriber who has got everything in front of place `known`.
+    fn portion(&self, known: usize) -> vec_deque::Iter<'_, Arc<Entry>> {
+        let mut bytes = 0;
+        let fits = |entry: &&Arc<Entry>| {
+            let first = bytes == 0;
+            bytes += entry.frame_bytes();
+            first || bytes <= PORTION_BYTES_MAX
+        };
+        let behind = self.log.range(known..).take(PORTION_ENTRIES_MAX);
+        let count = behind.take_while(fits).count();
+        self.log.range(known..known + count)
+    }
+
+    /// Gives up the oldest entry, and says how many bytes that were.
+    fn give_up_oldest(&mut self) -> usize {
+        let Some(oldest) = self.log.pop_front() else {
+            return 0;
+        };
+        self.bytes -= oldest.bytes();
+        self.given_up = oldest.number + 1;
+        oldest.bytes()
     }
 
     /// Whom the pass comes to next; `None` at its end.
     fn next(&mut self, missed: &mut Vec<Arc<Entry>>, lost: &mut u64) -> Option<Token> {
-        while let Some(subscriber) = self.subscribers.get_mut(self.pass) {
+        while let Some(&Subscriber { token, next }) = self.subscribers.get(self.pass) {
+            let known = self.log.partition_point(|entry| entry.number < next);
+            missed.extend(self.portion(known).cloned());
+            // If nothing is left for it, what there was when the pass began has been given up.
+            let behind = missed.last().map_or(self.target, |last| last.number + 1);
+            if behind > next {
+                *lost += behind - next - missed.len() as u64;
+                self.subscribers[self.pass].next = behind;
+            }
             self.pass += 1;
-            let known = self
-                .log
-                .partition_point(|entry| entry.number < subscriber.next);
-            missed.extend(self.log.range(known..).cloned());
-            if let Some(last) = missed.last() {
-                let behind = last.number + 1;
-                *lost += behind - subscriber.next - missed.len() as u64;
-                subscriber.next = behind;
-                return Some(subscriber.token);
+            if !missed.is_empty() {
+                return Some(token);
             }
         }
         None
@@ -191,14 +251,31 @@ impl Local {
     /// Forgets what everybody has got, and says how many bytes that were.
     fn end_pass(&mut self) -> usize {
         // Somebody who was passed over is called in the next pass.
-        let everybodys = if self.passed_over {
-            0
-        } else {
-            self.log.partition_point(|entry| entry.number < self.target)
-        };
-        self.log
-            .drain(..everybodys)
-            .map(|entry| entry.bytes())
-            .sum()
+        if self.passed_over {
+            return 0;
+        }
+        if self.given_up <= self.target {
+            self.given_up = 0;
+        }
+        let everybodys = self.log.partition_point(|entry| entry.number < self.target);
+        let gone = self.log.drain(..everybodys);
+        let bytes = gone.map(|entry| entry.bytes()).sum();
+        self.bytes -= bytes;
+        bytes
     }
+}
+
+/// The length to which the longest of logs of these `sizes` are cut, so that all together keep `bytes_max`.
+fn level(mut sizes: Vec<usize>, bytes_max: usize) -> usize {
+    sizes.sort_unstable();
+    let (mut rest, mut logs) = (bytes_max, sizes.len());
+    for size in sizes {
+        let share = rest / logs;
+        if size > share {
+            return share;
+        }
+        rest -= size;
+        logs -= 1;
+    }
+    usize::MAX
 }

@@ -13,8 +13,8 @@
 //!
 //! A topic exists as long as somebody subscribes to it or it has history. It has a home worker, by the hash of its name:
 //! so its messages have one order for everybody. The encoded frame is shared by reference. A worker advances its
-//! subscribers' cursors a few hundred a turn, and everything that a subscriber has missed leaves in one send: publishing
-//! to 100,000 does not hold the loop. Membership ends with the connection.
+//! subscribers' cursors a few hundred a turn, and up to 64 messages that a subscriber has missed leave in one send:
+//! publishing to 100,000 does not hold the loop, nor does a burst. Membership ends with the connection.
 //!
 //! Nothing is lost without being counted. News for a worker whose box is full waits at its sender, in order; what is given
 //! up beyond the bound leaves a gap in the numbers, which each cursor sees.
@@ -48,3 +48,8 @@ pub const SUBSCRIPTIONS_MAX: usize = 64;
 /// The most bytes of messages that wait in one place: in a worker's box, at a worker for another one's box, or in a
 /// worker's logs. One message may be larger by itself. Beyond it somebody publishes faster than a worker can deliver.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What a message costs beside its bytes, wherever it waits: its records, what the allocator adds, and its place. Measured
+/// as resident memory of 200,000 empty messages: 176 bytes each in a log, and a place before a box is 72 bytes larger.
+/// Without it, 64 MiB of empty messages would be nearly 6 GiB of memory.
+const RECORD_BYTES: usize = 256;

@@ -38,6 +38,8 @@ pub(in crate::server) enum To {
 struct Waiting {
     /// Oldest first. An entry that was given up leaves its place empty.
     news: VecDeque<Option<(To, News)>>,
+    /// How many places are empty: none at the front, and at most half of all.
+    empty: usize,
     /// Bytes of the entries among it.
     bytes: usize,
     /// No entry stands in front of this place.
@@ -114,20 +116,33 @@ impl Waiting {
             if let Some((_, News::Entry(entry))) = place {
                 self.bytes -= entry.bytes();
                 *place = None;
+                self.empty += 1;
             }
             self.first_entry += 1;
+        }
+        self.close_gaps();
+    }
+
+    /// Forgets empty places: those at the front at once, those behind news that stay when they are more than half.
+    fn close_gaps(&mut self) {
+        while let Some(None) = self.news.front() {
+            self.news.pop_front();
+            self.first_entry = self.first_entry.saturating_sub(1);
+            self.empty -= 1;
+        }
+        if self.empty > self.news.len() / 2 {
+            self.news.retain(Option::is_some);
+            self.first_entry = 0;
+            self.empty = 0;
         }
     }
 
     fn pop(&mut self) -> Option<(To, News)> {
-        loop {
-            let front = self.news.pop_front()?;
-            self.first_entry = self.first_entry.saturating_sub(1);
-            if let Some((to, news)) = front {
-                self.bytes -= news.bytes();
-                return Some((to, news));
-            }
-        }
+        let (to, news) = self.news.pop_front()??;
+        self.first_entry = self.first_entry.saturating_sub(1);
+        self.bytes -= news.bytes();
+        self.close_gaps();
+        Some((to, news))
     }
 
     fn put_back(&mut self, to: To, news: News) {
@@ -136,3 +151,6 @@ impl Waiting {
         self.first_entry = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Passes, cursors and homes, without a server.
 
+mod burst;
 mod crowd;
 mod full;
 mod membership;
@@ -7,8 +8,9 @@ mod rig;
 
 use std::sync::Arc;
 
-use super::{Entry, Locals, WAITING_BYTES_MAX};
+use super::{Entry, Homes, Hub, Locals, Postman, RECORD_BYTES, WAITING_BYTES_MAX};
 use crate::driver::Token;
+use crate::limits::Limits;
 use crate::ws::Kind;
 
 fn token(index: u32) -> Token {
@@ -164,19 +166,122 @@ fn a_gap_is_seen_and_nothing_behind_it_is_missed() {
     assert_eq!(locals.take_lost(), 0);
 }
 
+fn large(topic: &Arc<str>, number: u64, bytes: usize) -> Arc<Entry> {
+    let payload = vec![0; bytes];
+    let topic = topic.clone();
+    Arc::new(Entry::new(topic, number, Kind::Binary, &payload, None))
+}
+
+#[test]
+fn a_call_gives_a_portion_and_others_come_between() {
+    let topic: Arc<str> = "t".into();
+    let mut locals = Locals::default();
+    for index in 0..3 {
+        locals.welcome(&topic, token(index), 0);
+    }
+    for number in 1..=1000 {
+        locals.add(entry(&topic, number));
+    }
+    let calls = drain(&mut locals);
+    assert!(calls.iter().all(|(_, numbers)| numbers.len() <= 64));
+    assert!(calls.windows(2).all(|two| two[0].0 != two[1].0));
+    for index in 0..3 {
+        let mine = calls.iter().filter(|(called, _)| *called == index);
+        let numbers = mine.flat_map(|(_, numbers)| numbers.iter().copied());
+        assert!(numbers.eq(1..=1000), "{index}");
+    }
+    for number in 1001..=1010 {
+        locals.add(large(&topic, number, 30_000));
+    }
+    locals.add(large(&topic, 1011, 100_000));
+    let calls = drain(&mut locals);
+    assert_eq!(calls.len(), 3 * 6, "two at a time, and one alone");
+    assert_eq!((locals.take_lost(), locals.bytes()), (0, 0));
+}
+
+#[test]
+fn a_flood_takes_nothing_from_a_quiet_topic() {
+    let (loud, quiet): (Arc<str>, Arc<str>) = ("loud".into(), "quiet".into());
+    for flood_first in [true, false] {
+        let mut locals = Locals::default();
+        locals.welcome(&loud, token(0), 0);
+        locals.welcome(&quiet, token(1), 0);
+        let say = |locals: &mut Locals| locals.add(large(&quiet, 1, 2000));
+        if !flood_first {
+            say(&mut locals);
+        }
+        for number in 1..=200 {
+            locals.add(large(&loud, number, 1 << 20));
+        }
+        if flood_first {
+            say(&mut locals);
+        }
+        let calls = drain(&mut locals);
+        assert!(calls.contains(&(1, vec![1])), "{calls:?}");
+        assert_eq!(locals.take_lost() + calls.len() as u64 - 1, 200);
+    }
+}
+
+#[test]
+fn a_loss_is_counted_also_when_nothing_comes_behind_it() {
+    let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
+    let mut locals = Locals::default();
+    for index in 0..3 {
+        locals.welcome(&one, token(index), 0);
+    }
+    locals.welcome(&other, token(3), 0);
+    locals.add(large(&one, 1, 40 << 20));
+    assert_eq!(call(&mut locals), Some((0, vec![1])));
+    locals.add(large(&other, 1, 30 << 20));
+    assert_eq!(drain(&mut locals), [(3, vec![1])]);
+    assert_eq!(locals.take_lost(), 2, "one had got it");
+    assert!(!locals.has_work() && locals.bytes() == 0);
+    locals.add(large(&one, 2, 10));
+    assert_eq!(drain(&mut locals).len(), 3);
+    assert_eq!(locals.take_lost(), 0, "counted once");
+}
+
+#[test]
+fn empty_messages_are_bounded_too() {
+    let topic: Arc<str> = "t".into();
+    let mut locals = Locals::default();
+    locals.welcome(&topic, token(0), 0);
+    for number in 1..=1_000_000 {
+        locals.add(large(&topic, number, 0));
+    }
+    assert!(locals.bytes() <= WAITING_BYTES_MAX);
+    let got: usize = drain(&mut locals).iter().map(|call| call.1.len()).sum();
+    assert!(got <= WAITING_BYTES_MAX / RECORD_BYTES);
+    assert_eq!(locals.take_lost(), 1_000_000 - got as u64);
+}
+
+#[test]
+fn invented_names_do_not_keep_histories_for_ever() {
+    let limits = Limits {
+        topic_history_max: 1,
+        topic_history_bytes_max: 1000,
+        ..Limits::default()
+    };
+    let mut homes = Homes::new(1, &limits);
+    let mut postman = Postman::new(Hub::new(1));
+    let mut publish = |homes: &mut Homes, name: &str, bytes: usize| {
+        let payload = vec![0; bytes];
+        homes.publish(&name.into(), Kind::Binary, &payload, None, &mut postman);
+        homes.len()
+    };
+    assert_eq!(publish(&mut homes, "longer than a history", 1001), 0);
+    for number in 0..65_536 {
+        publish(&mut homes, &number.to_string(), 0);
+    }
+    assert_eq!(publish(&mut homes, "one more", 0), 65_536);
+    // What no longer keeps any makes room for another.
+    assert_eq!(publish(&mut homes, "7", 1001), 65_535);
+    assert_eq!(publish(&mut homes, "one more", 0), 65_536);
+}
+
 #[test]
 fn logs_are_bounded_and_what_is_given_up_is_counted() {
     let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
-    let large = |topic: &Arc<str>, number, bytes: usize| {
-        let payload = vec![0; bytes];
-        Arc::new(Entry::new(
-            topic.clone(),
-            number,
-            Kind::Binary,
-            &payload,
-            None,
-        ))
-    };
     let mut locals = Locals::default();
     locals.welcome(&one, token(0), 0);
     locals.welcome(&other, token(1), 0);
@@ -186,12 +291,9 @@ fn logs_are_bounded_and_what_is_given_up_is_counted() {
         assert!(locals.bytes() <= WAITING_BYTES_MAX, "all topics together");
     }
     let delivered = drain(&mut locals);
-    assert_eq!(delivered.len(), 2);
-    let numbers = &delivered
-        .iter()
-        .find(|(index, _)| *index == 0)
-        .expect("called")
-        .1;
+    assert!(delivered.contains(&(1, vec![1])));
+    let ones = delivered.iter().filter(|(index, _)| *index == 0);
+    let numbers: Vec<u64> = ones.flat_map(|(_, numbers)| numbers.clone()).collect();
     assert_eq!(numbers.last(), Some(&100), "the oldest are given up");
     assert_eq!(locals.take_lost(), 100 - numbers.len() as u64);
     assert_eq!(locals.bytes(), 0);

@@ -57,10 +57,12 @@ impl Member {
         }
     }
 
-    fn subscribes_to(&self, topic: &str) -> bool {
+    /// Whether this subscription, not merely one to the same topic, is still wanted: who left and came back before the
+    /// first welcome gets two, and asked for the second one's history.
+    fn awaits_welcome_to(&self, topic: &Arc<str>) -> bool {
         self.topics
             .as_ref()
-            .is_some_and(|topics| topics.0.iter().any(|own| **own == *topic))
+            .is_some_and(|topics| topics.0.iter().any(|own| Arc::ptr_eq(own, topic)))
     }
 }
 
@@ -183,7 +185,7 @@ impl Topics {
                 kind,
                 payload,
                 key,
-            } => self.homes.publish(topic, kind, &payload, key, postman),
+            } => self.homes.publish(&topic, kind, &payload, key, postman),
             News::Subscribe {
                 topic,
                 worker,
@@ -218,7 +220,7 @@ impl Topics {
         io: &mut Io<'_>,
     ) {
         self.unwelcomed -= 1;
-        if member.subscribes_to(&topic) && self.locals.welcome(&topic, io.token, number) {
+        if member.awaits_welcome_to(&topic) && self.locals.welcome(&topic, io.token, number) {
             self.send(member, history, io);
         } else {
             self.give_back(topic);
@@ -227,6 +229,10 @@ impl Topics {
 
     fn send(&self, member: &mut Member, entries: &[Arc<Entry>], io: &mut Io<'_>) {
         let mut figures = TopicFigures::default();
+        let bytes = entries.iter().map(|entry| entry.frame_bytes()).sum();
+        if !member.websocket.may_send_shared(bytes, io) {
+            return;
+        }
         for entry in entries {
             let websocket = &mut member.websocket;
             let (sent, dropped) = websocket.send_shared(&entry.message, entry.key, io);

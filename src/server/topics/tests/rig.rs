@@ -35,6 +35,9 @@ impl Handler for Talk {
                     socket.send_text(&error.to_string());
                 }
             }
+            Some(("watch", topic)) => drop(socket.subscribe(topic, 0)),
+            Some(("piece", rest)) => drop(socket.send_piece(Kind::Text, rest.as_bytes(), false)),
+            Some(("last", rest)) => drop(socket.send_piece(Kind::Text, rest.as_bytes(), true)),
             Some(("leave", topic)) => socket.unsubscribe(topic),
             Some(("farewell", count)) => {
                 socket.on_slow_peer(SlowPeer::DropOldest);
