@@ -28,7 +28,11 @@ impl Handler for Echo {
     }
 
     fn message(&mut self, message: Message<'_>, socket: &mut Socket<'_, '_>, (): &mut ()) {
-        socket.send(message.kind, message.bytes);
+        if message.bytes.starts_with(b"secret") {
+            socket.send_uncompressed(message.kind, message.bytes);
+        } else {
+            socket.send(message.kind, message.bytes);
+        }
     }
 }
 
@@ -167,6 +171,10 @@ fn messages_travel_compressed_both_ways() {
             // Short ones are sent as they are, and uncompressed ones are taken.
             send(&mut stream, Opcode::Text, true, false, b"short");
             assert_eq!(receive(&mut stream), (0x81, b"short".to_vec()));
+            // So are those that the handler does not want compressed.
+            let secret = format!("secret {}", text());
+            send(&mut stream, Opcode::Text, true, false, secret.as_bytes());
+            assert_eq!(receive(&mut stream), (0x81, secret.into_bytes()));
         }
     }
 }

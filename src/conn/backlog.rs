@@ -37,6 +37,8 @@ pub enum SlowPeer {
 pub(crate) enum Payload {
     /// Of this connection alone.
     Own(Vec<u8>),
+    /// The same, never to be compressed.
+    Plain(Vec<u8>),
     /// That many connections send.
     Shared(Arc<Broadcast>),
 }
@@ -45,7 +47,7 @@ impl Payload {
     /// The message's bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Own(bytes) => bytes,
+            Self::Own(bytes) | Self::Plain(bytes) => bytes,
             Self::Shared(message) => message.payload(),
         }
     }

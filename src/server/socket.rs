@@ -49,6 +49,21 @@ impl<'s, 'i> Socket<'s, 'i> {
         self.member.websocket.send(kind, payload, None, self.io)
     }
 
+    /// Sends a message as it is, also if compression was agreed on. For secrets that stand beside what a peer can choose: how
+    /// much such a message shrinks tells of them (RFC 7692 §8). And for what is compressed already.
+    ///
+    /// ```
+    /// # use longshore::{Message, Sent, Socket};
+    /// fn reply(message: &Message<'_>, socket: &mut Socket<'_, '_>, token: &str) -> Sent {
+    ///     let echo = String::from_utf8_lossy(message.bytes);
+    ///     socket.send_uncompressed(message.kind, format!("{token} {echo}").as_bytes())
+    /// }
+    /// ```
+    pub fn send_uncompressed(&mut self, kind: Kind, payload: &[u8]) -> Sent {
+        let websocket = &mut self.member.websocket;
+        websocket.send_uncompressed(kind, payload, self.io)
+    }
+
     /// Sends text.
     pub fn send_text(&mut self, text: &str) -> Sent {
         self.send(Kind::Text, text.as_bytes())

@@ -71,6 +71,25 @@ impl WebSocket {
         if waits { Sent::Queued } else { Sent::Now }
     }
 
+    /// Sends a message as it is, or lets it wait.
+    pub(crate) fn send_uncompressed(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        io: &mut Io<'_>,
+    ) -> Sent {
+        if !self.takes_messages(io) {
+            return Sent::Closed;
+        }
+        if self.must_wait(io) {
+            let (key, payload) = (None, Payload::Plain(payload.to_vec()));
+            return self.wait(Waiting { kind, key, payload }, io).0;
+        }
+        let waits = io.waits();
+        encode_message(io.out(), kind, payload);
+        if waits { Sent::Queued } else { Sent::Now }
+    }
+
     /// Sends a message that other connections send too, or lets it wait. Also says how many older ones were dropped for it.
     pub(crate) fn send_shared(
         &mut self,
@@ -252,6 +271,7 @@ impl WebSocket {
         };
         match message.payload {
             Payload::Own(payload) => self.encode(message.kind, &payload, io),
+            Payload::Plain(payload) => encode_message(io.out(), message.kind, &payload),
             Payload::Shared(shared) => self.encode_shared(&shared, io),
         }
     }

@@ -41,7 +41,7 @@ fn a_burst_ends_peers_that_let_too_much_wait() {
     let (mut rig, _peers) = subscribed(20, 32 * MIB);
     publish(&rig, 20_000);
     let mut before = 0;
-    for turn in 0..5 {
+    for turn in 0..40 {
         rig.turn();
         assert!(rig.reactor.held_bytes() <= 32 * MIB, "turn {turn}");
         let delivered = rig.figures().delivered;
@@ -142,4 +142,30 @@ fn who_comes_back_before_the_welcome_gets_the_history_it_asked_for() {
     rig.turns(5);
     assert_eq!(texts(&peer), ["new"]);
     assert_eq!(rig.figures().delivered, 1, "and once");
+}
+
+#[test]
+fn a_handler_may_finish_a_message_with_a_large_one_waiting_behind_it() {
+    // The last piece sends what waited: a large shared frame, before which the cork goes to the outbox, in the middle of
+    // the handler's call.
+    let mut rig = Rig::alone(Shape::Readiness, Limits::default());
+    let peer = rig.connect();
+    for order in ["join t", "piece begun"] {
+        rig.turns(5);
+        say(&peer, order);
+    }
+    rig.turns(5);
+    rig.publisher
+        .publish_text("t", &"x".repeat(5000))
+        .expect("room");
+    rig.turns(5);
+    let firsts = |peer| -> Vec<u8> { frames(peer).iter().map(|(first, _)| *first).collect() };
+    assert_eq!(firsts(&peer), [0x01]);
+    // Pings in the same segment: their pongs are in the cork when the handler is called.
+    let pings = frame(0x89, b"12345678").repeat(200);
+    peer.write(&[pings, frame(0x81, b"last end")].concat());
+    rig.turns(10);
+    let mut expected = vec![0x8a; 200];
+    expected.extend([0x80, 0x81]);
+    assert_eq!(firsts(&peer), expected);
 }
