@@ -114,5 +114,6 @@ pub use socket::{
 };
 pub use strace::Strace;
 pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};
+#[cfg(feature = "server")]
 pub(crate) use table::close_copies;
 pub use table::own_table;

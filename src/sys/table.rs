@@ -8,6 +8,7 @@ use super::hook::{ask, told};
 use super::{Call, Probe};
 use nix::sched::{CloneFlags, unshare};
 use std::io;
+#[cfg(feature = "server")]
 use std::os::fd::RawFd;
 
 /// Gives the calling thread a descriptor table of its own, a copy of the one that it shared (`unshare(2)`, `CLONE_FILES`).
