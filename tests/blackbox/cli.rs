@@ -277,7 +277,8 @@ fn closed_output_neither_kills_nor_upsets() {
 #[test]
 fn the_doctor_weighs_connections() {
     let output = run(&["doctor", "--connections", "64"]);
-    assert!(output.status.success() && output.stderr.is_empty());
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
     let table = text(&output.stdout);
     for name in ["64 idle", "user", "kernel", "longest turn", "epoll", "mio"] {
         assert!(table.contains(name), "{name} in {table}");

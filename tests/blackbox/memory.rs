@@ -54,9 +54,12 @@ fn cost_of(server: &Server, connect: impl Fn() -> Peer, flood: &[u8]) -> (u64, P
     (grown, peer, sent)
 }
 
+/// So long that nobody is cut for not reading, however slowly the flood is built: how much is kept is the question here.
+const PATIENT: [&str; 2] = ["--write-stall-timeout", "300"];
+
 #[test]
 fn pipelines_that_are_never_read_stay_within_the_outbox() {
-    with_servers(&[], |server| {
+    with_servers(&PATIENT, |server| {
         // 10,000 replies of 1.2 KiB: 12 MiB for each peer, if nobody stopped.
         let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         let flood = request.repeat(10_000);
@@ -72,7 +75,7 @@ fn pipelines_that_are_never_read_stay_within_the_outbox() {
 
 #[test]
 fn echoes_that_are_never_read_stay_within_the_limits() {
-    with_servers(&[], |server| {
+    with_servers(&PATIENT, |server| {
         let body = pattern(MIB as usize);
         let request = with_length("POST", "/echo", &body);
         let flood = request.repeat(10);
@@ -87,7 +90,7 @@ fn echoes_that_are_never_read_stay_within_the_limits() {
 
 #[test]
 fn messages_that_are_never_read_stay_within_the_outbox() {
-    with_servers(&[], |server| {
+    with_servers(&PATIENT, |server| {
         let (payload, connect) = (pattern(1000), || Peer::websocket(server.address()));
         let message = frame(BINARY, &payload);
         let (grown, mut peer, sent) = cost_of(server, connect, &message.repeat(10_000));
@@ -101,7 +104,7 @@ fn messages_that_are_never_read_stay_within_the_outbox() {
 
 #[test]
 fn large_messages_that_are_never_read_stay_within_the_outbox() {
-    with_servers(&[], |server| {
+    with_servers(&PATIENT, |server| {
         let (payload, connect) = (pattern(MIB as usize), || Peer::websocket(server.address()));
         let message = frame(BINARY, &payload);
         let (grown, mut peer, sent) = cost_of(server, connect, &message.repeat(10));
