@@ -143,9 +143,12 @@ fn open(to: SocketAddr) -> io::Result<TcpStream> {
     stream.write_all(HANDSHAKE)?;
     let (mut reply, mut length) = ([0; 512], 0);
     while !reply[..length].ends_with(b"\r\n\r\n") {
-        match stream.read(&mut reply[length..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => length += count,
+        match stream.read(&mut reply[length..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => length += count,
+            // A read with a timeout is not begun again when the machine was paused (signal(7)).
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     if reply.starts_with(b"HTTP/1.1 101 ") {
