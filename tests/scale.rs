@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,8 +19,12 @@ impl Handler for Hello {
     }
 }
 
+/// A worker's own table begins as a copy of the process's: it would keep another test's listener open.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Serves with `server` on every backend while `test` runs; afterwards nobody listens.
 fn on_every_backend(server: &Server, test: impl Fn(SocketAddr, &Ledger)) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for backend in [Backend::Epoll, Backend::IoUring, Backend::Mio] {
         if backend.choose().is_err() {
             continue;

@@ -171,7 +171,8 @@ impl Server {
     /// worker and not for all together. Default off. On io_uring it is not needed: connections are in the ring's table.
     ///
     /// A descriptor that another thread opens while the server runs then means nothing to a handler, and one that a handler
-    /// opens means nothing to other threads. What was open before [`Bound::run`] is known everywhere.
+    /// opens means nothing to other threads. What was open before [`Bound::run`] is known everywhere,
+    /// and stays open in each worker until that ends, also if another thread closes it.
     pub fn own_tables(mut self, own: bool) -> Self {
         self.own_tables = own;
         self
