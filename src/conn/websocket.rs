@@ -16,6 +16,7 @@ mod sending;
 mod tests;
 
 pub(crate) use broadcast::Broadcast;
+pub(crate) use sending::FULL;
 pub use sending::Sent;
 
 use super::backlog::SlowPeer;

@@ -19,8 +19,8 @@ use crate::conn::backlog::{Backlog, Payload, Pushed, SlowPeer, Waiting};
 use crate::conn::deflated::Deflated;
 use crate::ws::{CloseCode, Kind, Piece, SendClose, encode_close, encode_message};
 
-/// What a peer is told at the memory ceiling.
-const FULL: &str = "the server's memory limit is reached";
+/// What a peer is told at the memory ceiling, with 1013.
+pub(crate) const FULL: &str = "the server's memory limit is reached";
 
 /// So many bytes are sent to a peer that has read everything, also at the memory ceiling: a send in flight of this size is
 /// not charged.
@@ -59,16 +59,13 @@ impl WebSocket {
         key: Option<u64>,
         io: &mut Io<'_>,
     ) -> Sent {
-        if !self.takes_messages(io) {
-            return Sent::Closed;
-        }
-        if self.must_wait(io) {
-            let payload = Payload::Own(payload.to_vec());
-            return self.wait(Waiting { kind, key, payload }, io).0;
-        }
-        let waits = io.waits();
-        self.encode(kind, payload, io);
-        if waits { Sent::Queued } else { Sent::Now }
+        let waiting = || Waiting {
+            kind,
+            key,
+            payload: Payload::Own(payload.to_vec()),
+        };
+        self.send_or_wait(waiting, |own, io| own.encode(kind, payload, io), io)
+            .0
     }
 
     /// Sends a message as it is, or lets it wait.
@@ -78,16 +75,13 @@ impl WebSocket {
         payload: &[u8],
         io: &mut Io<'_>,
     ) -> Sent {
-        if !self.takes_messages(io) {
-            return Sent::Closed;
-        }
-        if self.must_wait(io) {
-            let (key, payload) = (None, Payload::Plain(payload.to_vec()));
-            return self.wait(Waiting { kind, key, payload }, io).0;
-        }
-        let waits = io.waits();
-        encode_message(io.out(), kind, payload);
-        if waits { Sent::Queued } else { Sent::Now }
+        let waiting = || Waiting {
+            kind,
+            key: None,
+            payload: Payload::Plain(payload.to_vec()),
+        };
+        let encode = |_: &mut Self, io: &mut Io<'_>| encode_message(io.out(), kind, payload);
+        self.send_or_wait(waiting, encode, io).0
     }
 
     /// Sends a message that other connections send too, or lets it wait. Also says how many older ones were dropped for it.
@@ -97,21 +91,32 @@ impl WebSocket {
         key: Option<u64>,
         io: &mut Io<'_>,
     ) -> (Sent, u32) {
+        let waiting = || Waiting {
+            kind: message.kind,
+            key,
+            payload: Payload::Shared(message.clone()),
+        };
+        self.send_or_wait(waiting, |own, io| own.encode_shared(message, io), io)
+    }
+
+    /// Encodes a message now if it may leave, or keeps what `waiting` makes of it. Also says how many older ones were
+    /// dropped for it.
+    #[inline]
+    fn send_or_wait(
+        &mut self,
+        waiting: impl FnOnce() -> Waiting,
+        encode: impl FnOnce(&mut Self, &mut Io<'_>),
+        io: &mut Io<'_>,
+    ) -> (Sent, u32) {
         if !self.takes_messages(io) {
             return (Sent::Closed, 0);
         }
         if self.must_wait(io) {
-            let waiting = Waiting {
-                kind: message.kind,
-                key,
-                payload: Payload::Shared(message.clone()),
-            };
-            return self.wait(waiting, io);
+            return self.wait(waiting(), io);
         }
         let waits = io.waits();
-        self.encode_shared(message, io);
-        let sent = if waits { Sent::Queued } else { Sent::Now };
-        (sent, 0)
+        encode(self, io);
+        (if waits { Sent::Queued } else { Sent::Now }, 0)
     }
 
     /// Whether the memory ceiling allows messages of `bytes` together. If not, and the policy is to keep all, the connection

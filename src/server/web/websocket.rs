@@ -4,14 +4,12 @@ use super::member::Member;
 use super::{Web, guarded};
 use crate::buf::Input;
 use crate::conn::Io;
+use crate::conn::websocket::FULL;
 use crate::server::{Handler, Message, MessagePiece, Socket};
 use crate::ws::{CloseCode, Piece};
 
 /// How much of a compressed message is shown at a time.
 const INFLATED_PIECE_BYTES_MAX: usize = 16 * 1024;
-
-/// What a peer is told at the memory ceiling.
-const FULL: &str = "the server's memory limit is reached";
 
 impl<H: Handler> Web<H> {
     /// The handshake is answered.

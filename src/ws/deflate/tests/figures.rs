@@ -50,7 +50,7 @@ fn measured<T>(make: impl Fn() -> T) -> (usize, Vec<T>) {
 }
 
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement, for the figures in the documentation: it reads the whole process's memory, so it runs alone"]
 fn figures() {
     let sizes = [(15, 8), (12, 5), (9, 1)];
     let held = sizes.map(|(bits, mem_level)| {
