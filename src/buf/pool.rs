@@ -37,6 +37,15 @@ impl Pool {
         }
     }
 
+    /// Empties a buffer that stays in use, and changes it for another if it grew too large.
+    #[inline]
+    pub(crate) fn renew(&mut self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        if buffer.capacity() > KEPT_BYTES_MAX {
+            *buffer = self.take();
+        }
+    }
+
     /// Gives back every pooled buffer of a finished send.
     #[inline]
     pub(crate) fn put_sent(&mut self, sent: SendBuf) {

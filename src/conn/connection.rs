@@ -239,13 +239,32 @@ impl<T> Connection<T> {
         self.dispatch(turn, call)
     }
 
-    /// What is to be sent now, if no send is in flight. What was said in this dispatch goes behind what waits.
+    /// What was said in this dispatch is made ready to be sent.
+    #[inline]
+    pub(crate) fn seal(&mut self, turn: &mut Dispatch<'_>) {
+        if !turn.cork.is_empty() {
+            self.stream.transport.said(turn.cork);
+        }
+    }
+
+    /// The same. True if there is something, and nothing waits in front of it: then it may leave from where it lies.
+    #[inline]
+    pub(crate) fn may_leave(&mut self, turn: &mut Dispatch<'_>) -> bool {
+        self.seal(turn);
+        !turn.cork.is_empty()
+            && !self.stream.flags.has(Flags::IN_FLIGHT)
+            && self.stream.outbox_len() == 0
+            && !matches!(self.stream.life, Life::Over | Life::Closing)
+    }
+
+    /// What is to be sent now, if no send is in flight. What is left of what was said in this dispatch goes behind what
+    /// waits.
     #[inline]
     pub(crate) fn next_send(&mut self, turn: &mut Dispatch<'_>) -> Option<SendBuf> {
         let in_flight = self.stream.flags.has(Flags::IN_FLIGHT);
         if !turn.cork.is_empty() {
             let said = std::mem::replace(turn.cork, turn.shared.pool.take());
-            let fresh = Part::Pooled(self.stream.transport.said(said));
+            let fresh = Part::Pooled(said);
             if !in_flight && self.stream.outbox_len() == 0 {
                 return Some(SendBuf::new(fresh));
             }

@@ -15,7 +15,7 @@ use super::io::Io;
 use super::outgoing::{Outgoing, Step};
 use crate::buf::Input;
 use crate::events;
-use crate::http::{Decoder, Ending, Error, Event, ReplyHead, ReplyTo, Status};
+use crate::http::{Decoder, Ending, Error, Event, Head, ReplyHead, ReplyTo, Status, Unit};
 
 /// Memory that one large piece of a body needed is not kept for the next.
 const SCRATCH_KEPT_BYTES_MAX: usize = 128 * 1024;
@@ -44,6 +44,14 @@ enum Pending {
     Deferred(Arc<AtomicBool>),
     /// The body that is on its way.
     Sending(Outgoing),
+}
+
+/// What [`Exchange::unit`] reads.
+pub(crate) enum Next<'b> {
+    /// A whole request, without a body.
+    Request(Head<'b>),
+    /// A part of one, or nothing for now.
+    Event(Option<Event<'b>>),
 }
 
 /// A reply whose body was produced has ended.
@@ -89,9 +97,27 @@ impl Exchange {
     }
 
     /// The next unit of a request. A fault of the peer is answered here, and ends the connection.
-    #[inline]
     pub(crate) fn next<'b>(&mut self, input: &mut Input<'b>, io: &mut Io<'_>) -> Option<Event<'b>> {
-        match self.decoder.next(input, &io.shared.head_limits) {
+        let event = self.decoder.next(input, &io.shared.head_limits);
+        self.judged(event, io)
+    }
+
+    /// As [`next`](Self::next), but a usual request without a body is one unit.
+    #[inline(always)]
+    pub(crate) fn unit<'b>(&mut self, input: &mut Input<'b>, io: &mut Io<'_>) -> Next<'b> {
+        match self.decoder.unit(input, &io.shared.head_limits) {
+            Unit::Request(head) => Next::Request(head),
+            Unit::Event(event) => Next::Event(self.judged(event, io)),
+        }
+    }
+
+    #[inline]
+    fn judged<'b>(
+        &mut self,
+        event: Result<Option<Event<'b>>, Error>,
+        io: &mut Io<'_>,
+    ) -> Option<Event<'b>> {
+        match event {
             Ok(event) => event,
             Err(error) => {
                 self.refuse(error, io);

@@ -262,9 +262,9 @@ impl<'a> Io<'a> {
         if self.cork.is_empty() {
             return;
         }
-        let said = std::mem::replace(self.cork, self.shared.pool.take());
-        self.moved += said.len();
-        let part = Part::Pooled(self.stream.transport.said(said));
+        self.moved += self.cork.len();
+        self.stream.transport.said(self.cork);
+        let part = Part::Pooled(std::mem::replace(self.cork, self.shared.pool.take()));
         self.shared
             .busy(self.stream)
             .outbox

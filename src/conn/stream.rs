@@ -146,6 +146,12 @@ impl Stream {
         }
     }
 
+    /// Whether it is open, and nothing is kept, under way or to be remembered: as it is between requests.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.life == Life::Open && self.flags == Flags::default() && self.busy.is_none()
+    }
+
     /// Received bytes that wait to be understood.
     pub(crate) fn inbox_len(&self) -> usize {
         self.busy.as_ref().map_or(0, |busy| busy.inbox.len())

@@ -69,6 +69,7 @@ impl Poller for Epoll {
         Ok(())
     }
 
+    #[inline]
     fn ready(&self, index: usize) -> Option<Ready> {
         let event = self.events[..self.count].get(index)?;
         let events = event.events();

@@ -118,6 +118,7 @@ impl Poller for Mio {
         Ok(())
     }
 
+    #[inline]
     fn ready(&self, index: usize) -> Option<Ready> {
         self.ready.get(index).copied()
     }

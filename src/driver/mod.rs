@@ -141,6 +141,14 @@ pub(crate) trait Driver: Sized {
     /// should be closed, since its peer waits for the rest.
     fn send(&mut self, token: Token, buf: SendBuf) -> Submit;
 
+    /// Sends what the kernel takes of `bytes` now, and keeps none of them: says how many it took. A driver whose sends are
+    /// submitted takes none, since they would have to stay where they are. Not while a send is in flight. An error is left
+    /// to be found by [`send`](Self::send), which takes the rest.
+    fn send_at_once(&mut self, token: Token, bytes: &[u8]) -> usize {
+        let _ = (token, bytes);
+        0
+    }
+
     /// How many bytes of the send in flight the socket has not taken, those of its file included, as far as is known:
     /// shows whether a slow peer still reads at all. 0 when nothing is in flight.
     fn unsent(&self, token: Token) -> usize;

@@ -108,6 +108,14 @@ pub enum Event<'b> {
     End,
 }
 
+/// What [`Decoder::unit`] reads.
+pub(crate) enum Unit<'b> {
+    /// A whole request, without a body.
+    Request(Head<'b>),
+    /// What [`Decoder::next`] says.
+    Event(Result<Option<Event<'b>>, Error>),
+}
+
 /// What the peer's FIN means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -142,8 +150,46 @@ impl Decoder {
         input: &mut Input<'b>,
         limits: &HeadLimits,
     ) -> Result<Option<Event<'b>>, Error> {
+        match self.unit(input, limits) {
+            Unit::Request(head) => {
+                self.state = State::End;
+                Ok(Some(Event::Head(head)))
+            }
+            Unit::Event(event) => event,
+        }
+    }
+
+    /// As [`next`](Self::next), but for a usual request without a body nothing has to be asked again: no
+    /// [`End`](Event::End) follows.
+    #[inline(always)]
+    pub(crate) fn unit<'b>(&mut self, input: &mut Input<'b>, limits: &HeadLimits) -> Unit<'b> {
+        // A caller that asks until there is nothing more asks once too often for every head.
+        if input.is_empty() && matches!(self.state, State::Head(_)) {
+            return Unit::Event(Ok(None));
+        }
+        if self.state == BEFORE_HEAD {
+            let mut reading = Reading::at(Place::START);
+            let read = plain_simd::read(window(input.unread(), limits), limits, &mut reading);
+            if let Some(end) = read {
+                let raw = input.take(end);
+                return match reading.plain(raw) {
+                    Some(head) => Unit::Request(head),
+                    None => Unit::Event(self.accept(&reading, raw, limits)),
+                };
+            }
+        }
+        Unit::Event(self.unusual(input, limits))
+    }
+
+    /// Whatever is not a whole and usual head.
+    #[inline(never)]
+    fn unusual<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        limits: &HeadLimits,
+    ) -> Result<Option<Event<'b>>, Error> {
         let event = match self.state {
-            State::Head(progress) => self.head(progress, input, limits),
+            State::Head(progress) => self.unusual_head(progress, input, limits),
             State::End => {
                 self.state = BEFORE_HEAD;
                 return Ok(Some(Event::End));
@@ -209,30 +255,7 @@ impl Decoder {
         self.state = State::Failed { error, head_only };
     }
 
-    #[inline]
-    fn head<'b>(
-        &mut self,
-        progress: Progress,
-        input: &mut Input<'b>,
-        limits: &HeadLimits,
-    ) -> Result<Option<Event<'b>>, Error> {
-        // A caller that asks until there is nothing more asks once too often for every head.
-        if input.is_empty() {
-            return Ok(None);
-        }
-        if progress.seen == 0 && progress.place.lines == 0 {
-            let mut reading = Reading::at(Place::START);
-            if let Some(end) =
-                plain_simd::read(window(input.unread(), limits), limits, &mut reading)
-            {
-                return self.accept(&reading, input.take(end), limits);
-            }
-        }
-        self.unusual_head(progress, input, limits)
-    }
-
     /// Any head: with empty lines before it, unfinished, or wrong.
-    #[inline(never)]
     fn unusual_head<'b>(
         &mut self,
         mut progress: Progress,
@@ -269,7 +292,7 @@ impl Decoder {
         self.accept(&reading, input.take(end), limits)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn accept<'b>(
         &mut self,
         reading: &Reading,

@@ -179,36 +179,40 @@ impl Reading {
         end
     }
 
+    /// The head of a usual request, all of which is known to be right: one plain Host line in HTTP/1.1, and nothing else
+    /// that says anything of body or connection. `raw` is what was read.
+    #[inline(always)]
+    pub(super) fn plain<'b>(&self, raw: &'b [u8]) -> Option<Head<'b>> {
+        let request = self.request.as_ref()?;
+        let notes = &self.notes;
+        if !notes.are_plain() || request.version != Version::Http11 {
+            return None;
+        }
+        let (method, target, fields) = request.parts(raw);
+        let host = &raw[notes.host.0 as usize..notes.host.1 as usize];
+        Some(Head {
+            method,
+            target,
+            version: Version::Http11,
+            framing: Framing::None,
+            keep_alive: true,
+            expect_continue: false,
+            upgrade: false,
+            has_tag_precondition: false,
+            host: target.authority().unwrap_or(host),
+            fields,
+            raw,
+        })
+    }
+
     /// Judges the head as a whole and turns offsets into slices of `raw`, which is what was read.
     ///
     /// # Errors
     /// Contradictions between lines: framing, Host, expectations.
-    #[inline]
     pub(super) fn finish<'b>(&self, raw: &'b [u8]) -> Result<Head<'b>, Error> {
         let request = self.request.as_ref().ok_or(Error::NotOneHead)?;
         let (version, notes) = (request.version, &self.notes);
-        let method = Method::of(&raw[..request.method_len as usize]);
-        let target = Target::new(
-            &raw[request.method_len as usize + 1..request.target_end as usize],
-            request.shape,
-        );
-        let fields = Fields::over(&raw[request.next as usize..raw.len() - 2]);
-        if notes.are_plain() && version == Version::Http11 {
-            let host = &raw[notes.host.0 as usize..notes.host.1 as usize];
-            return Ok(Head {
-                method,
-                target,
-                version,
-                framing: Framing::None,
-                keep_alive: true,
-                expect_continue: false,
-                upgrade: false,
-                has_tag_precondition: false,
-                host: target.authority().unwrap_or(host),
-                fields,
-                raw,
-            });
-        }
+        let (method, target, fields) = request.parts(raw);
         let framing = notes.framing(version)?;
         let keep_alive = notes.keep_alive(version);
         notes.host_count(version)?;

@@ -11,8 +11,9 @@
 #![forbid(unsafe_code)]
 
 use super::class::{self, TOKEN};
+use super::fields::Fields;
 use super::target::{self, Shape};
-use super::{Error, Method, Version, scan};
+use super::{Error, Method, Target, Version, scan};
 
 /// The longest method that could be known one day. Longer ones get 501 (RFC 9112 §3).
 const METHOD_BYTES_MAX: usize = 32;
@@ -26,6 +27,19 @@ pub(super) struct RequestLine {
     pub(super) version: Version,
     /// The first byte of the next line.
     pub(super) next: u32,
+}
+
+impl RequestLine {
+    /// What the line says, and the fields behind it, as slices of the whole head.
+    #[inline(always)]
+    pub(super) fn parts<'b>(&self, raw: &'b [u8]) -> (Method<'b>, Target<'b>, Fields<'b>) {
+        let method_len = self.method_len as usize;
+        (
+            Method::of(&raw[..method_len]),
+            Target::new(&raw[method_len + 1..self.target_end as usize], self.shape),
+            Fields::over(&raw[self.next as usize..raw.len() - 2]),
+        )
+    }
 }
 
 /// Reads the request line at the start of `bytes` (RFC 9112 §3).

@@ -51,6 +51,8 @@ mod tests;
 pub use accept_encoding::{AcceptEncoding, ContentCoding};
 pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
 pub use date::DateCache;
+#[cfg(feature = "server")]
+pub(crate) use decoder::Unit;
 pub use decoder::{Decoder, Ending, Event};
 pub use entity_tag::EntityTag;
 pub use error::{EncodeError, Error};

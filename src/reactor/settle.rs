@@ -1,7 +1,8 @@
 //! Settle: the one place where a connection's wishes become I/O.
 
 use super::Reactor;
-use crate::conn::{Dispatch, Flags, Life, Service, Stream};
+use super::deadlines::Deadlines;
+use crate::conn::{Connection, Dispatch, Flags, Life, Service, Shared, Stream};
 use crate::driver::{Driver, Submit, Token};
 
 /// How often a connection goes on in one turn: with input that waited, or a body that it produces. Each time may fill the
@@ -11,20 +12,68 @@ const ROUNDS_PER_TURN_MAX: u32 = 4;
 impl<D: Driver, S: Service> Reactor<D, S> {
     /// Brings the driver in line with what the connection wants.
     pub(super) fn settle(&mut self, token: Token) {
+        let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
+        if let Some(entry) = entry {
+            let hands = Hands {
+                driver: &mut self.driver,
+                service: &mut self.service,
+                deadlines: &mut self.deadlines,
+                shared: &mut self.shared,
+                cork: &mut self.cork,
+                again: &mut self.again,
+            };
+            hands.settle(&mut entry.connection, token);
+        }
+    }
+}
+
+/// The parts of a reactor that settling needs besides the connection.
+pub(super) struct Hands<'r, D: Driver, S: Service> {
+    pub(super) driver: &'r mut D,
+    pub(super) service: &'r mut S,
+    pub(super) deadlines: &'r mut Deadlines,
+    pub(super) shared: &'r mut Shared,
+    pub(super) cork: &'r mut Vec<u8>,
+    pub(super) again: &'r mut Vec<Token>,
+}
+
+impl<D: Driver, S: Service> Hands<'_, D, S> {
+    /// Most dispatches end here: what was said leaves at once, from where it was written, and nothing is left to do. Such a
+    /// reply costs no buffer, and its memory is still in the cache next time.
+    #[inline]
+    pub(super) fn settle(self, connection: &mut Connection<S::State>, token: Token) {
+        let mut dispatch = Dispatch {
+            cork: self.cork,
+            shared: self.shared,
+            token,
+        };
+        let mut taken = 0;
+        if connection.may_leave(&mut dispatch) {
+            taken = self.driver.send_at_once(token, dispatch.cork);
+            if taken == dispatch.cork.len() {
+                dispatch.shared.pool.renew(dispatch.cork);
+                taken = 0;
+            }
+        }
+        if dispatch.cork.is_empty() && connection.stream.is_quiet() {
+            self.deadlines
+                .set(token.index, connection.stream.deadline());
+        } else {
+            self.settle_rest(connection, token, taken);
+        }
+    }
+
+    /// Whatever else may be wanted. Of what was said, `taken` bytes have left.
+    #[inline(never)]
+    fn settle_rest(self, connection: &mut Connection<S::State>, token: Token, mut taken: usize) {
         let Self {
             driver,
             service,
-            table,
             deadlines,
             shared,
             cork,
             again,
-            ..
         } = self;
-        let Some(entry) = table.at_mut(token.index).and_then(Option::as_mut) else {
-            return;
-        };
-        let connection = &mut entry.connection;
         let mut rounds = 0;
         loop {
             let mut dispatch = Dispatch {
@@ -35,7 +84,8 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             if matches!(connection.stream.life, Life::Over | Life::Closing) {
                 break;
             }
-            if let Some(buf) = connection.next_send(&mut dispatch) {
+            if let Some(mut buf) = connection.next_send(&mut dispatch) {
+                buf.advance(std::mem::take(&mut taken));
                 let held_bytes = buf.held_bytes();
                 match driver.send(token, buf) {
                     Submit::Done(buf) => dispatch.shared.pool.put_sent(buf),
@@ -59,6 +109,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             if !connection.resume(service, &mut dispatch) {
                 break;
             }
+            connection.seal(&mut dispatch);
         }
         cork.clear();
         let stream = &mut connection.stream;
@@ -82,7 +133,7 @@ fn in_flight(
     stream: &mut Stream,
     unsent: usize,
     held_bytes: usize,
-    shared: &mut crate::conn::Shared,
+    shared: &mut Shared,
 ) {
     shared.note_in_flight(stream, held_bytes);
     stream.flags.set(Flags::IN_FLIGHT);
@@ -108,7 +159,7 @@ fn end_of_life<D: Driver>(
     stream: &mut Stream,
     driver: &mut D,
     token: Token,
-    shared: &crate::conn::Shared,
+    shared: &Shared,
 ) {
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
     if stream.life == Life::Flushing && sent_all {

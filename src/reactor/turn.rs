@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::settle::Hands;
 use super::{Entry, Letter, Reactor};
 use crate::conn::{Connection, Dispatch, Flags, Life, Service, Stream, Tick};
 use crate::driver::{Driver, Event, Token};
@@ -84,7 +85,15 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     entry
                         .connection
                         .received(&mut self.service, bytes, &mut dispatch);
-                    self.settle(token);
+                    let hands = Hands {
+                        driver: &mut self.driver,
+                        service: &mut self.service,
+                        deadlines: &mut self.deadlines,
+                        shared: &mut self.shared,
+                        cork: &mut self.cork,
+                        again: &mut self.again,
+                    };
+                    hands.settle(&mut entry.connection, token);
                 }
                 Event::Sent { token, buf, result } => {
                     self.shared.pool.put_sent(buf);

@@ -3,6 +3,10 @@
 //! One call each: a short answer is an answer. On a non-blocking descriptor all of them fail with EAGAIN instead of
 //! waiting; sort the errors with [`stream_error`](super::stream_error). The sending ones on sockets carry
 //! `MSG_NOSIGNAL`, because a peer that left must be an error, not the end of the process (SIGPIPE).
+//!
+//! `recv` and `send` are recvfrom(2) and sendto(2) without an address: Linux has no others, as strace(1) shows. They are
+//! called by number, because the C library's functions are points where a thread can be cancelled (`pthreads(7)`), and in
+//! a program with threads each of them then costs two atomic operations, 60 instructions.
 #![allow(unsafe_code, reason = "system calls of the C library")]
 
 use super::hook::{answered, ask, retry};
@@ -10,6 +14,7 @@ use super::{Call, Probe};
 use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 
 /// The most parts that one call takes (`IOV_MAX`); more are left for the next call.
 const PARTS_MAX: usize = 1024;
@@ -37,8 +42,12 @@ pub fn recv(probe: &mut impl Probe, fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::R
             },
         )?;
         let len = buf.len().min(most);
-        // SAFETY: the kernel writes at most `len` bytes to `buf`, which is at least as long and ours alone.
-        let answer = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), len, flags) };
+        let nowhere = ptr::null_mut::<libc::sockaddr>();
+        // SAFETY: the kernel writes at most `len` bytes to `buf`, which is at least as long and ours alone, and no address.
+        let answer = unsafe {
+            let number = libc::SYS_recvfrom;
+            libc::syscall(number, fd, buf.as_mut_ptr(), len, flags, nowhere, nowhere)
+        };
         answered(
             probe,
             &Call::Recv {
@@ -46,7 +55,7 @@ pub fn recv(probe: &mut impl Probe, fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::R
                 bytes: buf,
                 flags,
             },
-            answer,
+            answer as isize,
         )
     })
 }
@@ -115,9 +124,13 @@ fn send_with(
     retry(|| {
         let most = ask(probe, &call)?;
         let len = bytes.len().min(most);
-        // SAFETY: the kernel reads at most `len` bytes of `bytes`, which is at least as long.
-        let answer = unsafe { libc::send(fd, bytes.as_ptr().cast(), len, flags) };
-        answered(probe, &call, answer)
+        let nobody = ptr::null::<libc::sockaddr>();
+        // SAFETY: the kernel reads at most `len` bytes of `bytes`, which is at least as long, and no address.
+        let answer = unsafe {
+            let number = libc::SYS_sendto;
+            libc::syscall(number, fd, bytes.as_ptr(), len, flags, nobody, 0usize)
+        };
+        answered(probe, &call, answer as isize)
     })
 }
 

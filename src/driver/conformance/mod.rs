@@ -82,6 +82,8 @@ macro_rules! contract {
                 unsent_falls_as_the_peer_reads
                 both_directions_at_once
                 many_sends_in_one_turn
+                what_a_loan_leaves_goes_with_the_next_send
+                a_loan_to_a_dead_peer_takes_nothing
                 a_reset_gives_the_buffer_in_flight_back
                 a_send_to_a_dead_peer_fails_with_its_buffer
                 our_end_is_heard_and_the_peer_goes_on

@@ -252,3 +252,32 @@ pub(super) fn our_end_waits_behind_the_send_in_flight<R: Rig>() {
     assert_eq!(run.until_sent(token).expect("sent").remaining(), 0);
     run.assert_silence();
 }
+
+pub(super) fn what_a_loan_leaves_goes_with_the_next_send<R: Rig>() {
+    let mut run = Run::<R>::new();
+    let (token, mut peer) = run.client();
+    let bytes = pattern(8 << 20);
+    let taken = run.driver().send_at_once(token, &bytes);
+    assert!(taken < bytes.len(), "more than any kernel takes at once");
+    let submit = run.send(token, pooled(&bytes[taken..]));
+    assert!(matches!(submit, Submit::InFlight), "{submit:?}");
+    assert_eq!(drain::<R>(&mut run, &mut peer, bytes.len()), bytes);
+    run.until_sent(token).expect("all of it was heard");
+    run.assert_silence();
+}
+
+pub(super) fn a_loan_to_a_dead_peer_takes_nothing<R: Rig>() {
+    let mut run = Run::<R>::new();
+    let (token, peer) = run.client();
+    peer.reset();
+    run.until("Failed", |seen| super::run::failed(seen, token) > 0);
+    assert_eq!(run.driver().send_at_once(token, b"hello?"), 0);
+    match run.send(token, pooled(b"hello?")) {
+        Submit::Failed(..) => {}
+        Submit::InFlight => {
+            run.until_sent(token).expect_err("nobody is there");
+        }
+        Submit::Done(_) => panic!("nobody can have taken it"),
+    }
+    run.assert_silence();
+}

@@ -1,7 +1,8 @@
 //! Completions made out of readiness: one driver for every poller.
 //!
 //! ```text
-//!   epoll_wait ─▶ bits in the slots + queue of ready sockets ─▶ one recv / send / accept4 each ─▶ Event
+//!   epoll_wait ─▶ report ─┬─ input, and nothing else: one recv ─────────────────────────────────────▶ Event
+//!                         └─ bits in the slot + queue of ready sockets ─▶ one recv / send / accept4 ─▶ Event
 //! ```
 //!
 //! A poller says which sockets would not block. This driver makes the call and answers with what came of it, so that
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use accept::Listening;
 pub(crate) use poller::{Interest, Poller, Ready};
+use serve::Served;
 use slots::{Flags, Slots};
 
 use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
@@ -55,6 +57,8 @@ pub(crate) struct Readiness<L: Poller, P: Probe> {
     ready: VecDeque<u64>,
     /// How many of them belong to this turn.
     due: usize,
+    /// How many of the poller's reports were looked at in this turn.
+    reported: usize,
     /// Answers that were known at once. They come before anything new.
     queued: VecDeque<Event<'static>>,
     /// The memory that is lent.
@@ -117,28 +121,62 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    /// Marks what the poller reported.
-    fn mark_ready(&mut self) {
-        for index in 0.. {
-            let Some(ready) = self.poller.ready(index) else {
-                break;
-            };
+    /// Looks at the poller's reports up to the next one that is answered at once. Everything else that is reported takes
+    /// its place in the queue. `None` when all were looked at.
+    #[inline]
+    fn next_report(&mut self) -> Option<(Token, Served)> {
+        loop {
+            let ready = self.poller.ready(self.reported)?;
+            self.reported += 1;
             let (kind, token) = Token::unpack(ready.key);
-            match kind {
-                key::WAKER => self.ready.push_back(ready.key),
-                key::LISTENER => self.enqueue_listener(ListenerId(token.index)),
-                _ => {}
+            if kind == key::SOCKET {
+                let Some(slot) = self.slots.open_mut(token) else {
+                    continue;
+                };
+                if !L::EDGE
+                    && ready.is_input()
+                    && slot.flags.only_reads()
+                    && let Some(fd) = slot.fd.as_ref()
+                {
+                    // Nothing has to be remembered of it: it needs no place in the queue.
+                    let answer = sys::recv(&mut self.probe, fd.as_fd(), &mut self.buffer);
+                    return Some((token, self.received(token, answer)));
+                }
+                slot.flags.set_if(Flags::READABLE, ready.readable);
+                slot.flags.set_if(Flags::WRITABLE, ready.writable);
+                slot.flags.set_if(Flags::HUNG_UP, ready.hung_up);
             }
-            if kind != key::SOCKET {
-                continue;
-            }
-            let Some(slot) = self.slots.open_mut(token) else {
-                continue;
-            };
-            slot.flags.set_if(Flags::READABLE, ready.readable);
-            slot.flags.set_if(Flags::WRITABLE, ready.writable);
-            slot.flags.set_if(Flags::HUNG_UP, ready.hung_up);
-            self.enqueue(token);
+            self.enqueue_report(kind, token);
+        }
+    }
+
+    /// Puts what was reported into the queue of this turn.
+    fn enqueue_report(&mut self, kind: u8, token: Token) {
+        let before = self.ready.len();
+        match kind {
+            key::WAKER => self.ready.push_back(token.pack(key::WAKER)),
+            key::LISTENER => self.enqueue_listener(ListenerId(token.index)),
+            _ => self.enqueue(token),
+        }
+        self.due += self.ready.len() - before;
+    }
+
+    /// What came of serving a socket.
+    #[inline]
+    fn event_of(&mut self, token: Token, served: Served) -> Option<Event<'_>> {
+        match served {
+            Served::Nothing => None,
+            Served::Event(event) => Some(event),
+            Served::Received(count) => Some(Event::Received {
+                token,
+                bytes: &mut self.buffer[..count],
+            }),
+            Served::Datagram(received) => Some(Event::Datagram {
+                socket: token,
+                from: received.from,
+                bytes: &mut self.buffer[..received.bytes],
+                truncated: received.truncated,
+            }),
         }
     }
 }
@@ -163,6 +201,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             listeners: Vec::new(),
             ready: VecDeque::new(),
             due: 0,
+            reported: 0,
             queued: VecDeque::new(),
             buffer: vec![0; config.receive_bytes].into_boxed_slice(),
             wake,
@@ -217,6 +256,11 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
 
     fn send(&mut self, token: Token, buf: SendBuf) -> Submit {
         self.send_now(token, buf)
+    }
+
+    #[inline]
+    fn send_at_once(&mut self, token: Token, bytes: &[u8]) -> usize {
+        self.lend_out(token, bytes)
     }
 
     fn unsent(&self, token: Token) -> usize {
@@ -351,7 +395,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             Some(Duration::ZERO)
         };
         self.poller.wait(&mut self.probe, timeout)?;
-        self.mark_ready();
+        self.reported = 0;
         self.due = self.ready.len();
         for listening in self.listeners.iter_mut().flatten() {
             listening.budget = self.config.accepts_per_turn;
@@ -372,43 +416,27 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
                 }
                 return Some(event);
             }
-            self.due = self.due.checked_sub(1)?;
-            let (kind, token) = Token::unpack(self.ready.pop_front()?);
-            match kind {
-                key::WAKER => {
-                    // EAGAIN: another turn has taken the wake-up already.
-                    let _ = sys::eventfd_read(&mut self.probe, self.wake.as_fd());
-                    return Some(Event::Woken);
-                }
-                key::LISTENER => {
-                    if let Some(event) = self.accept_one(ListenerId(token.index)) {
-                        return Some(event);
+            let (token, served) = if let Some(report) = self.next_report() {
+                report
+            } else {
+                self.due = self.due.checked_sub(1)?;
+                let (kind, token) = Token::unpack(self.ready.pop_front()?);
+                let served = match kind {
+                    key::WAKER => {
+                        // EAGAIN: another turn has taken the wake-up already.
+                        let _ = sys::eventfd_read(&mut self.probe, self.wake.as_fd());
+                        Served::Event(Event::Woken)
                     }
-                }
-                _ => match self.serve(token) {
-                    serve::Served::Nothing => {}
-                    serve::Served::Event(event) => return Some(event),
-                    serve::Served::Received(count) => {
-                        return Some(Event::Received {
-                            token,
-                            bytes: &mut self.buffer[..count],
-                        });
-                    }
-                    serve::Served::Datagram(received) => {
-                        let sys::Received {
-                            bytes,
-                            from,
-                            truncated,
-                        } = received;
-                        let bytes = &mut self.buffer[..bytes];
-                        return Some(Event::Datagram {
-                            socket: token,
-                            from,
-                            bytes,
-                            truncated,
-                        });
-                    }
-                },
+                    key::LISTENER => match self.accept_one(ListenerId(token.index)) {
+                        Some(event) => Served::Event(event),
+                        None => Served::Nothing,
+                    },
+                    _ => self.serve(token),
+                };
+                (token, served)
+            };
+            if !matches!(served, Served::Nothing) {
+                return self.event_of(token, served);
             }
         }
     }

@@ -45,6 +45,14 @@ pub(crate) struct Ready {
     pub(crate) hung_up: bool,
 }
 
+impl Ready {
+    /// Whether there is something to receive, and nothing else to be told.
+    #[inline]
+    pub(super) fn is_input(&self) -> bool {
+        self.readable && !self.writable && !self.hung_up
+    }
+}
+
 /// Says which sockets would not block.
 pub(crate) trait Poller: Sized {
     /// Whether readiness is reported once, when it begins, instead of as long as it lasts.

@@ -61,6 +61,22 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
+    /// Makes one call with bytes that stay the caller's.
+    #[inline]
+    pub(super) fn lend_out(&mut self, token: Token, bytes: &[u8]) -> usize {
+        let Some(slot) = self.slots.open(token) else {
+            return 0;
+        };
+        debug_assert!(
+            slot.send.is_none(),
+            "at most one send is in flight per connection"
+        );
+        let Some(fd) = slot.fd.as_ref() else {
+            return 0;
+        };
+        sys::send(&mut self.probe, fd.as_fd(), bytes).unwrap_or(0)
+    }
+
     pub(super) fn continue_send(
         &mut self,
         token: Token,

@@ -66,18 +66,29 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             let received = sys::recvfrom(&mut self.probe, fd.as_fd(), &mut self.buffer);
             return self.received_datagram(token, received);
         }
-        match sys::recv(&mut self.probe, fd.as_fd(), &mut self.buffer) {
-            Ok(0) => {
-                slot.flags.set(Flags::ENDED);
-                self.update_interest(token);
-                Served::Event(Event::Ended { token })
-            }
-            Ok(count) => {
-                self.read_once(token);
-                Served::Received(count)
-            }
+        let answer = sys::recv(&mut self.probe, fd.as_fd(), &mut self.buffer);
+        if matches!(answer, Ok(1..)) {
+            self.read_once(token);
+        }
+        self.received(token, answer)
+    }
+
+    /// What a receive has answered.
+    #[inline]
+    pub(super) fn received(&mut self, token: Token, answer: io::Result<usize>) -> Served {
+        match answer {
+            Ok(count @ 1..) => Served::Received(count),
+            Ok(_) => self.ended(token),
             Err(error) => self.receive_failed(token, error),
         }
+    }
+
+    fn ended(&mut self, token: Token) -> Served {
+        if let Some(slot) = self.slots.open_mut(token) {
+            slot.flags.set(Flags::ENDED);
+            self.update_interest(token);
+        }
+        Served::Event(Event::Ended { token })
     }
 
     /// After a receive: a level-triggered poller reports again if there is more; for an edge-triggered one the bit

@@ -45,6 +45,12 @@ impl Flags {
         self.0 & flag.0 != 0
     }
 
+    /// Whether it receives, and nothing else is known of it.
+    #[inline]
+    pub(super) fn only_reads(self) -> bool {
+        self == Self::READING
+    }
+
     #[inline]
     pub(super) fn set(&mut self, flag: Self) {
         self.0 |= flag.0;

@@ -172,6 +172,10 @@ impl Driver for Sim {
         self.start_send(token, buf)
     }
 
+    fn send_at_once(&mut self, token: Token, bytes: &[u8]) -> usize {
+        self.lend_out(token, bytes)
+    }
+
     fn unsent(&self, token: Token) -> usize {
         let send = self.slots.peek(token).and_then(|slot| slot.send.as_ref());
         send.map_or(0, SendBuf::remaining)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::buf::{Ceiling, Input};
 use crate::conn::Io;
-use crate::conn::exchange::Exchange;
+use crate::conn::exchange::{Exchange, Next};
 use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, ReplyTo, Status};
 use crate::reactor::Post;
 use crate::server::answer::{Answer, Opening, Outcome, Portion, Then, encode_response};
@@ -30,14 +30,20 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) -> Option<Opening> {
         while !io.wants_no_input() {
-            let upgraded = match exchange.next(input, io) {
-                None => break,
-                Some(Event::Head(head)) => self.head(&head, exchange, application, input, io),
-                Some(Event::Body(piece)) => {
+            let upgraded = match exchange.unit(input, io) {
+                Next::Request(head) => {
+                    exchange.begin(head.reply_to());
+                    self.answer(Request::new(&head, &mut []), exchange, application, io)
+                }
+                Next::Event(None) => break,
+                Next::Event(Some(Event::Head(head))) => {
+                    self.head(&head, exchange, application, input, io)
+                }
+                Next::Event(Some(Event::Body(piece))) => {
                     self.body(piece, exchange, application, io);
                     None
                 }
-                Some(Event::End) => self.end(exchange, application, io),
+                Next::Event(Some(Event::End)) => self.end(exchange, application, io),
             };
             if upgraded.is_some() {
                 return upgraded;
@@ -62,7 +68,7 @@ impl<H: Handler> Web<H> {
     }
 
     /// A head has come. Most requests have no body, or one that lies right behind it: they are answered in place.
-    #[inline]
+    #[inline(never)]
     fn head<'b>(
         &mut self,
         head: &Head<'b>,
