@@ -15,7 +15,7 @@ use super::io::Io;
 use super::outgoing::{Outgoing, Step};
 use crate::buf::Input;
 use crate::events;
-use crate::http::{Decoder, Ending, Error, Event, Head, ReplyHead, ReplyTo, Status, Unit};
+use crate::http::{Decoder, Ending, Error, Event, Reading, ReplyHead, ReplyTo, Status};
 
 /// Memory that one large piece of a body needed is not kept for the next.
 const SCRATCH_KEPT_BYTES_MAX: usize = 128 * 1024;
@@ -44,14 +44,6 @@ enum Pending {
     Deferred(Arc<AtomicBool>),
     /// The body that is on its way.
     Sending(Outgoing),
-}
-
-/// What [`Exchange::unit`] reads.
-pub(crate) enum Next<'b> {
-    /// A whole request, without a body.
-    Request(Head<'b>),
-    /// A part of one, or nothing for now.
-    Event(Option<Event<'b>>),
 }
 
 /// A reply whose body was produced has ended.
@@ -102,13 +94,38 @@ impl Exchange {
         self.judged(event, io)
     }
 
-    /// As [`next`](Self::next), but a usual request without a body is one unit.
+    /// Takes a whole head of the usual form, if one is next: see [`Decoder::usual`].
     #[inline(always)]
-    pub(crate) fn unit<'b>(&mut self, input: &mut Input<'b>, io: &mut Io<'_>) -> Next<'b> {
-        match self.decoder.unit(input, &io.shared.head_limits) {
-            Unit::Request(head) => Next::Request(head),
-            Unit::Event(event) => Next::Event(self.judged(event, io)),
-        }
+    pub(crate) fn usual<'b>(
+        &self,
+        input: &mut Input<'b>,
+        io: &Io<'_>,
+        reading: &mut Reading,
+    ) -> Option<&'b [u8]> {
+        self.decoder.usual(input, &io.shared.head_limits, reading)
+    }
+
+    /// Goes on with such a head when it is not plain.
+    #[inline(never)]
+    pub(crate) fn judge<'b>(
+        &mut self,
+        reading: &Reading,
+        raw: &'b [u8],
+        io: &mut Io<'_>,
+    ) -> Option<Event<'b>> {
+        let event = self.decoder.judge(reading, raw, &io.shared.head_limits);
+        self.judged(event, io)
+    }
+
+    /// The next unit, where no such head is next.
+    #[inline(never)]
+    pub(crate) fn unusual<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        io: &mut Io<'_>,
+    ) -> Option<Event<'b>> {
+        let event = self.decoder.unusual(input, &io.shared.head_limits);
+        self.judged(event, io)
     }
 
     #[inline]
@@ -124,6 +141,12 @@ impl Exchange {
                 None
             }
         }
+    }
+
+    /// Whether nothing of a request was read.
+    #[inline]
+    pub(crate) fn is_between_requests(&self) -> bool {
+        self.decoder.at_head()
     }
 
     /// As the decoder's.

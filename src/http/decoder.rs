@@ -108,14 +108,6 @@ pub enum Event<'b> {
     End,
 }
 
-/// What [`Decoder::unit`] reads.
-pub(crate) enum Unit<'b> {
-    /// A whole request, without a body.
-    Request(Head<'b>),
-    /// What [`Decoder::next`] says.
-    Event(Result<Option<Event<'b>>, Error>),
-}
-
 /// What the peer's FIN means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -150,45 +142,40 @@ impl Decoder {
         input: &mut Input<'b>,
         limits: &HeadLimits,
     ) -> Result<Option<Event<'b>>, Error> {
-        match self.unit(input, limits) {
-            Unit::Request(head) => {
-                self.state = State::End;
-                Ok(Some(Event::Head(head)))
-            }
-            Unit::Event(event) => event,
+        let mut reading = Reading::START;
+        match self.usual(input, limits, &mut reading) {
+            Some(raw) => self.judge(&reading, raw, limits),
+            None => self.unusual(input, limits),
         }
     }
 
-    /// As [`next`](Self::next), but for a usual request without a body nothing has to be asked again: no
-    /// [`End`](Event::End) follows.
+    /// Takes a whole head of the usual form, if the next unit is one, and leaves what was found in `reading`. Either
+    /// [`Reading::plain`] knows what it says, and no [`End`](Event::End) follows, or it is to be [judged](Self::judge). If
+    /// `None`, [`unusual`](Self::unusual) goes on.
     #[inline(always)]
-    pub(crate) fn unit<'b>(&mut self, input: &mut Input<'b>, limits: &HeadLimits) -> Unit<'b> {
+    pub(crate) fn usual<'b>(
+        &self,
+        input: &mut Input<'b>,
+        limits: &HeadLimits,
+        reading: &mut Reading,
+    ) -> Option<&'b [u8]> {
         // A caller that asks until there is nothing more asks once too often for every head.
-        if input.is_empty() && matches!(self.state, State::Head(_)) {
-            return Unit::Event(Ok(None));
+        if self.state != BEFORE_HEAD || input.is_empty() {
+            return None;
         }
-        if self.state == BEFORE_HEAD {
-            let mut reading = Reading::at(Place::START);
-            let read = plain_simd::read(window(input.unread(), limits), limits, &mut reading);
-            if let Some(end) = read {
-                let raw = input.take(end);
-                return match reading.plain(raw) {
-                    Some(head) => Unit::Request(head),
-                    None => Unit::Event(self.accept(&reading, raw, limits)),
-                };
-            }
-        }
-        Unit::Event(self.unusual(input, limits))
+        let end = plain_simd::read(window(input.unread(), limits), limits, reading)?;
+        Some(input.take(end))
     }
 
     /// Whatever is not a whole and usual head.
     #[inline(never)]
-    fn unusual<'b>(
+    pub(crate) fn unusual<'b>(
         &mut self,
         input: &mut Input<'b>,
         limits: &HeadLimits,
     ) -> Result<Option<Event<'b>>, Error> {
         let event = match self.state {
+            State::Head(_) if input.is_empty() => return Ok(None),
             State::Head(progress) => self.unusual_head(progress, input, limits),
             State::End => {
                 self.state = BEFORE_HEAD;
@@ -286,14 +273,15 @@ impl Decoder {
         };
         if progress.place.lines > 0 {
             // An earlier call checked the first lines and could keep no notes of what they said.
-            reading = Reading::at(Place::START);
+            reading = Reading::START;
             reading.read(&window[..end], limits)?;
         }
-        self.accept(&reading, input.take(end), limits)
+        self.judge(&reading, input.take(end), limits)
     }
 
+    /// Says what a head means, and what follows it.
     #[inline(never)]
-    fn accept<'b>(
+    pub(crate) fn judge<'b>(
         &mut self,
         reading: &Reading,
         raw: &'b [u8],

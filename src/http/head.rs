@@ -68,7 +68,7 @@ impl<'b> Head<'b> {
     /// # Errors
     /// [`Error::NotOneHead`] for less or more than one head, otherwise the first fault of the head.
     pub fn parse(bytes: &'b [u8]) -> Result<Self, Error> {
-        let mut reading = Reading::at(Place::START);
+        let mut reading = Reading::START;
         match reading.read(bytes, &HeadLimits::NONE)? {
             Some(end) if end == bytes.len() => reading.finish(bytes),
             _ => Err(Error::NotOneHead),
@@ -105,13 +105,16 @@ impl Place {
 }
 
 /// What one pass over a head has found so far, as offsets.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     pub(super) place: Place,
     pub(super) request: Option<RequestLine>,
     pub(super) notes: Notes,
 }
 
 impl Reading {
+    /// Before the first line.
+    pub(crate) const START: Self = Self::at(Place::START);
+
     /// Starts at the line that `place` says. Behind lines that an earlier pass has checked only faults and the end are
     /// found: what those lines said is not known here.
     #[inline]
@@ -182,7 +185,7 @@ impl Reading {
     /// The head of a usual request, all of which is known to be right: one plain Host line in HTTP/1.1, and nothing else
     /// that says anything of body or connection. `raw` is what was read.
     #[inline(always)]
-    pub(super) fn plain<'b>(&self, raw: &'b [u8]) -> Option<Head<'b>> {
+    pub(crate) fn plain<'b>(&self, raw: &'b [u8]) -> Option<Head<'b>> {
         let request = self.request.as_ref()?;
         let notes = &self.notes;
         if !notes.are_plain() || request.version != Version::Http11 {

@@ -51,8 +51,6 @@ mod tests;
 pub use accept_encoding::{AcceptEncoding, ContentCoding};
 pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
 pub use date::DateCache;
-#[cfg(feature = "server")]
-pub(crate) use decoder::Unit;
 pub use decoder::{Decoder, Ending, Event};
 pub use entity_tag::EntityTag;
 pub use error::{EncodeError, Error};
@@ -60,6 +58,8 @@ pub use fields::{All, Fields, List};
 pub use framing::Framing;
 #[cfg(feature = "gzip")]
 pub use gzip::{GZIP_ENCODER_BYTES, GzipEncoder};
+#[cfg(feature = "server")]
+pub(crate) use head::Reading;
 pub use head::{Head, Version};
 pub use limits::HeadLimits;
 pub use method::Method;

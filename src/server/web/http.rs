@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::buf::{Ceiling, Input};
 use crate::conn::Io;
-use crate::conn::exchange::{Exchange, Next};
-use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, ReplyTo, Status};
+use crate::conn::exchange::Exchange;
+use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, Reading, ReplyTo, Status};
 use crate::reactor::Post;
 use crate::server::answer::{Answer, Opening, Outcome, Portion, Then, encode_response};
 use crate::server::compression::Offer;
@@ -30,20 +30,24 @@ impl<H: Handler> Web<H> {
         io: &mut Io<'_>,
     ) -> Option<Opening> {
         while !io.wants_no_input() {
-            let upgraded = match exchange.unit(input, io) {
-                Next::Request(head) => {
-                    exchange.begin(head.reply_to());
-                    self.answer(Request::new(&head, &mut []), exchange, application, io)
-                }
-                Next::Event(None) => break,
-                Next::Event(Some(Event::Head(head))) => {
-                    self.head(&head, exchange, application, input, io)
-                }
-                Next::Event(Some(Event::Body(piece))) => {
-                    self.body(piece, exchange, application, io);
-                    None
-                }
-                Next::Event(Some(Event::End)) => self.end(exchange, application, io),
+            let mut reading = Reading::START;
+            let upgraded = match exchange.usual(input, io, &mut reading) {
+                Some(raw) => match reading.plain(raw) {
+                    Some(head) => {
+                        exchange.begin(head.reply_to());
+                        self.answer(Request::new(&head, &mut []), exchange, application, io)
+                    }
+                    None => match exchange.judge(&reading, raw, io) {
+                        Some(event) => self.unit(event, exchange, application, input, io),
+                        None => break,
+                    },
+                },
+                // Nothing is left of most lends.
+                None if input.is_empty() && exchange.is_between_requests() => break,
+                None => match exchange.unusual(input, io) {
+                    Some(event) => self.unit(event, exchange, application, input, io),
+                    None => break,
+                },
             };
             if upgraded.is_some() {
                 return upgraded;
@@ -65,6 +69,26 @@ impl<H: Handler> Web<H> {
         let stored = io.stored_message();
         let request = if stored.is_empty() { unread } else { stored };
         self.journal.refused(index, request, status, bytes);
+    }
+
+    /// A part of a request.
+    #[inline(never)]
+    fn unit<'b>(
+        &mut self,
+        event: Event<'b>,
+        exchange: &mut Exchange,
+        application: &mut H::Connection,
+        input: &mut Input<'b>,
+        io: &mut Io<'_>,
+    ) -> Option<Opening> {
+        match event {
+            Event::Head(head) => self.head(&head, exchange, application, input, io),
+            Event::Body(piece) => {
+                self.body(piece, exchange, application, io);
+                None
+            }
+            Event::End => self.end(exchange, application, io),
+        }
     }
 
     /// A head has come. Most requests have no body, or one that lies right behind it: they are answered in place.
