@@ -156,9 +156,10 @@ impl Exchange {
 
     /// A head was read; its reply is due after its body.
     #[inline]
-    pub(crate) fn begin(&mut self, to: ReplyTo) {
+    pub(crate) fn begin(&mut self, to: ReplyTo) -> ReplyTo {
         self.to = to;
         self.number = self.number.wrapping_add(1);
+        to
     }
 
     /// A body is on its way that has not come completely.

@@ -107,7 +107,7 @@ impl Place {
 /// What one pass over a head has found so far, as offsets.
 pub(crate) struct Reading {
     pub(super) place: Place,
-    pub(super) request: Option<RequestLine>,
+    pub(super) request: RequestLine,
     pub(super) notes: Notes,
 }
 
@@ -121,7 +121,7 @@ impl Reading {
     pub(super) const fn at(place: Place) -> Self {
         Self {
             place,
-            request: None,
+            request: RequestLine::UNREAD,
             notes: Notes::new(),
         }
     }
@@ -149,7 +149,7 @@ impl Reading {
                 line: request.next,
                 lines: 1,
             };
-            self.request = Some(request);
+            self.request = request;
         }
         let mut start = self.place.line as usize;
         let mut lines = self.place.lines;
@@ -182,18 +182,23 @@ impl Reading {
         end
     }
 
-    /// The head of a usual request, all of which is known to be right: one plain Host line in HTTP/1.1, and nothing else
-    /// that says anything of body or connection. `raw` is what was read.
+    /// Whether all of a usual request is known to be right: one plain Host line in HTTP/1.1, and nothing else that says
+    /// anything of body or connection.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.notes.are_plain() && self.request.version == Version::Http11
+    }
+
+    /// The head of such a request. `raw` is what was read.
     #[inline(always)]
-    pub(crate) fn plain<'b>(&self, raw: &'b [u8]) -> Option<Head<'b>> {
-        let request = self.request.as_ref()?;
-        let notes = &self.notes;
-        if !notes.are_plain() || request.version != Version::Http11 {
-            return None;
-        }
-        let (method, target, fields) = request.parts(raw);
-        let host = &raw[notes.host.0 as usize..notes.host.1 as usize];
-        Some(Head {
+    pub(crate) fn plain<'b>(&self, raw: &'b [u8]) -> Head<'b> {
+        let (method, target, fields) = self.request.parts(raw);
+        debug_assert!(
+            self.is_plain() && target.authority().is_none(),
+            "whatever else there is has to be judged"
+        );
+        let host = &raw[self.notes.host.0 as usize..self.notes.host.1 as usize];
+        Head {
             method,
             target,
             version: Version::Http11,
@@ -202,10 +207,10 @@ impl Reading {
             expect_continue: false,
             upgrade: false,
             has_tag_precondition: false,
-            host: target.authority().unwrap_or(host),
+            host,
             fields,
             raw,
-        })
+        }
     }
 
     /// Judges the head as a whole and turns offsets into slices of `raw`, which is what was read.
@@ -213,7 +218,10 @@ impl Reading {
     /// # Errors
     /// Contradictions between lines: framing, Host, expectations.
     pub(super) fn finish<'b>(&self, raw: &'b [u8]) -> Result<Head<'b>, Error> {
-        let request = self.request.as_ref().ok_or(Error::NotOneHead)?;
+        let request = &self.request;
+        if request.next == 0 {
+            return Err(Error::NotOneHead);
+        }
         let (version, notes) = (request.version, &self.notes);
         let (method, target, fields) = request.parts(raw);
         let framing = notes.framing(version)?;

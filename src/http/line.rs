@@ -30,6 +30,15 @@ pub(super) struct RequestLine {
 }
 
 impl RequestLine {
+    /// None was read.
+    pub(super) const UNREAD: Self = Self {
+        method_len: 0,
+        target_end: 0,
+        shape: Shape::origin(0),
+        version: Version::Http10,
+        next: 0,
+    };
+
     /// What the line says, and the fields behind it, as slices of the whole head.
     #[inline(always)]
     pub(super) fn parts<'b>(&self, raw: &'b [u8]) -> (Method<'b>, Target<'b>, Fields<'b>) {

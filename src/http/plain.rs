@@ -37,7 +37,7 @@ const PORT_DIGITS: usize = 4;
 pub(super) fn read(bytes: &[u8], limits: &HeadLimits, reading: &mut Reading) -> Option<usize> {
     let request = request_line(bytes, limits.target_bytes_max)?;
     let mut start = request.next as usize;
-    reading.request = Some(request);
+    reading.request = request;
     let mut lines = 1;
     let fields_max = u32::from(limits.fields_max);
     loop {

@@ -235,7 +235,7 @@ impl<'o> ReplyHead<'o> {
     /// ReplyHead::new(&mut out, to, Status::OK).finish_with(b"ok");
     /// assert_eq!(out, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn finish_with(mut self, body: &[u8]) -> ReplyFraming {
         self.size = Some(body.len() as u64);
         let framing = self.write_end();
@@ -246,7 +246,7 @@ impl<'o> ReplyHead<'o> {
         framing
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_end(&mut self) -> ReplyFraming {
         // Most replies: 200 with content, to a 1.1 peer that stays.
         const USUAL: ReplyTo = ReplyTo {

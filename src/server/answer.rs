@@ -40,6 +40,12 @@ pub(super) enum Outcome {
 }
 
 impl Answer {
+    /// Whether nothing follows what is encoded.
+    #[inline]
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.then, Then::Nothing)
+    }
+
     /// What can be told of it now.
     pub(super) fn outcome(&self) -> Outcome {
         match self.then {
@@ -67,7 +73,7 @@ pub(super) enum Then {
     /// Nothing: the reply is complete.
     Nothing,
     /// Frames: this was the 101.
-    WebSocket(Opening),
+    WebSocket(Box<Opening>),
     /// The reply, later; the flag tells that the connection has gone.
     Defer(Arc<AtomicBool>),
     /// A body that is produced while the peer reads it.
@@ -166,7 +172,9 @@ pub(super) fn fixes_content(name: &str, value: &[u8]) -> bool {
     }
 }
 
-#[inline]
+/// Inlined, because the head and the answer are of many words, and a reply of a hundred bytes costs little more than to
+/// move them.
+#[inline(always)]
 pub(super) fn encoded(
     status: Status,
     mut head: ReplyHead<'_>,

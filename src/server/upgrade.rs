@@ -206,11 +206,11 @@ impl Reply<'_> {
             status: Status::SWITCHING_PROTOCOLS,
             bytes: 0,
             keep_alive: true,
-            then: Then::WebSocket(Opening {
+            then: Then::WebSocket(Box::new(Opening {
                 policy: upgrade.policy,
                 deflated,
                 pieces: upgrade.pieces,
-            }),
+            })),
         }))
     }
 

@@ -28,26 +28,25 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         input: &mut Input<'_>,
         io: &mut Io<'_>,
-    ) -> Option<Opening> {
+    ) -> Option<Box<Opening>> {
         while !io.wants_no_input() {
             let mut reading = Reading::START;
             let upgraded = match exchange.usual(input, io, &mut reading) {
-                Some(raw) => match reading.plain(raw) {
-                    Some(head) => {
-                        exchange.begin(head.reply_to());
-                        self.answer(Request::new(&head, &mut []), exchange, application, io)
-                    }
-                    None => match exchange.judge(&reading, raw, io) {
-                        Some(event) => self.unit(event, exchange, application, input, io),
-                        None => break,
-                    },
-                },
+                Some(raw) if reading.is_plain() => {
+                    let head = reading.plain(raw);
+                    let to = exchange.begin(head.reply_to());
+                    self.answer(to, &head, &mut [], exchange, application, io)
+                }
                 // Nothing is left of most lends.
                 None if input.is_empty() && exchange.is_between_requests() => break,
-                None => match exchange.unusual(input, io) {
-                    Some(event) => self.unit(event, exchange, application, input, io),
-                    None => break,
-                },
+                read => {
+                    let event = match read {
+                        Some(raw) => exchange.judge(&reading, raw, io),
+                        None => exchange.unusual(input, io),
+                    };
+                    let Some(event) = event else { break };
+                    self.unit(event, exchange, application, input, io)
+                }
             };
             if upgraded.is_some() {
                 return upgraded;
@@ -80,7 +79,7 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         input: &mut Input<'b>,
         io: &mut Io<'_>,
-    ) -> Option<Opening> {
+    ) -> Option<Box<Opening>> {
         match event {
             Event::Head(head) => self.head(&head, exchange, application, input, io),
             Event::Body(piece) => {
@@ -100,12 +99,12 @@ impl<H: Handler> Web<H> {
         application: &mut H::Connection,
         input: &mut Input<'b>,
         io: &mut Io<'_>,
-    ) -> Option<Opening> {
-        exchange.begin(head.reply_to());
+    ) -> Option<Box<Opening>> {
+        let to = exchange.begin(head.reply_to());
         if !head.has_body() && head.framing != Framing::Chunked {
             // The end follows at once; it says nothing more.
             let _ = exchange.next(input, io);
-            return self.answer(Request::new(head, &mut []), exchange, application, io);
+            return self.answer(to, head, &mut [], exchange, application, io);
         }
         let index = io.token.index;
         // Noted before anything is decided: a refusal is told with this head, not with the bytes behind it.
@@ -126,9 +125,12 @@ impl<H: Handler> Web<H> {
                     || declared
                         .is_some_and(|bytes| bytes > io.shared.limits.collected_body_bytes_max) =>
             {
-                exchange.to.keep_alive = false;
-                let request = Request::new(head, &mut []);
-                if self.answer(request, exchange, application, io).is_some() {
+                let to = ReplyTo {
+                    keep_alive: false,
+                    ..to
+                };
+                let upgraded = self.answer(to, head, &mut [], exchange, application, io);
+                if upgraded.is_some() {
                     // The body that was not read would be taken for frames.
                     io.abort();
                 }
@@ -146,7 +148,7 @@ impl<H: Handler> Web<H> {
                     return None;
                 };
                 let _ = exchange.next(input, io);
-                return self.answer(Request::new(head, body), exchange, application, io);
+                return self.answer(to, head, body, exchange, application, io);
             }
             Some(plan) => {
                 self.journal.body_follows(index);
@@ -209,11 +211,11 @@ impl<H: Handler> Web<H> {
         exchange: &mut Exchange,
         application: &mut H::Connection,
         io: &mut Io<'_>,
-    ) -> Option<Opening> {
+    ) -> Option<Box<Opening>> {
         let mut message = io.take_message();
         let (head, body) = message.split_at_mut(exchange.head_bytes as usize);
         let upgraded = match Head::parse(head) {
-            Ok(head) => self.answer(Request::new(&head, body), exchange, application, io),
+            Ok(head) => self.answer(exchange.to, &head, body, exchange, application, io),
             Err(error) => {
                 debug_assert!(false, "a stored head was accepted before");
                 exchange.refuse_with(error.status(), error.reason(), io);
@@ -225,30 +227,50 @@ impl<H: Handler> Web<H> {
     }
 
     /// Lets the handler answer.
-    #[inline]
+    ///
+    /// What passes in and out of `guarded` is moved, and moving a record right after its fields were written one by one
+    /// makes the processor wait for them. So request and reply are made inside, and a complete reply is settled there.
     fn answer(
         &mut self,
-        request: Request<'_>,
+        to: ReplyTo,
+        head: &Head<'_>,
+        body: &mut [u8],
         exchange: &mut Exchange,
         application: &mut H::Connection,
         io: &mut Io<'_>,
-    ) -> Option<Opening> {
+    ) -> Option<Box<Opening>> {
         self.requests += 1;
         // Looked at only now: the stop may have come while the body did.
-        exchange.to.keep_alive &= !io.shared.stopping && !exchange.is_last(io);
-        let to = exchange.to;
+        let to = ReplyTo {
+            keep_alive: to.keep_alive && !io.shared.stopping && !exchange.is_last(io),
+            ..to
+        };
+        exchange.to = to;
         let index = io.token.index;
-        let noted = self.journal.note(index, request.head());
-        let request = request.from(self.journal.peer(index));
-        let desk = desk(&self.post, &self.deflate, exchange, io);
+        let noted = self.journal.note(index, head);
         let before = io.said();
-        let (out, date) = io.out_and_date();
-        let offer = Offer::to(self.compressor.as_mut(), &request.head().fields);
-        let reply = Reply::new(out, date, to, desk, offer);
-        let replied = guarded(index, "request", || {
-            self.handler.request(request, reply, application)
+        let (mut told, mut rest) = (None, None);
+        let returned = guarded(index, "request", || {
+            let request = Request::new(head, body).from(self.journal.peer(index));
+            let desk = desk(&self.post, &self.deflate, exchange, io);
+            let (out, date) = io.out_and_date();
+            let offer = Offer::to(self.compressor.as_mut(), &head.fields);
+            let reply = Reply::new(out, date, to, desk, offer);
+            let Replied(answer) = self.handler.request(request, reply, application);
+            if noted.is_some() {
+                told = Some(answer.outcome());
+            }
+            if answer.is_complete() && io.may_keep(before) {
+                exchange.replied(answer.keep_alive, io);
+            } else {
+                rest = Some(answer);
+            }
         });
-        let Some(Replied(answer)) = replied else {
+        let upgraded = match rest {
+            Some(answer) => answered(answer, before, exchange, io),
+            None => None,
+        };
+        if returned.is_none() {
             // Nothing of a reply that was begun may leave.
             io.take_back(before);
             exchange.to = ReplyTo {
@@ -256,11 +278,8 @@ impl<H: Handler> Web<H> {
                 ..to
             };
             exchange.refuse_with(Status::INTERNAL_SERVER_ERROR, "The handler failed.", io);
-            self.tell(noted.as_ref(), None, io);
-            return None;
-        };
-        let told = noted.is_some().then(|| answer.outcome());
-        let upgraded = answered(answer, before, exchange, io);
+            told = None;
+        }
         self.tell(noted.as_ref(), told, io);
         upgraded
     }
@@ -311,13 +330,13 @@ impl<H: Handler> Web<H> {
 }
 
 /// A reply was begun, from where `out` held `before` bytes. Says how the connection became a WebSocket, if it did.
-#[inline]
+#[inline(never)]
 fn answered(
     answer: Answer,
     before: usize,
     exchange: &mut Exchange,
     io: &mut Io<'_>,
-) -> Option<Opening> {
+) -> Option<Box<Opening>> {
     if !io.may_keep(before) || !io.has_room_if(answer.then.held_bytes()) {
         io.take_back(before);
         exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
