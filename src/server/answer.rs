@@ -40,12 +40,6 @@ pub(super) enum Outcome {
 }
 
 impl Answer {
-    /// Whether nothing follows what is encoded.
-    #[inline]
-    pub(super) fn is_complete(&self) -> bool {
-        matches!(self.then, Then::Nothing)
-    }
-
     /// What can be told of it now.
     pub(super) fn outcome(&self) -> Outcome {
         match self.then {

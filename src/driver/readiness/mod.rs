@@ -121,12 +121,12 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    /// Looks at the poller's reports up to the next one that is answered at once. Everything else that is reported takes
-    /// its place in the queue. `None` when all were looked at.
+    /// Looks at the poller's reports up to the next one that only says that there is input, and receives it. Every other
+    /// report takes its place in the queue, and every other answer among those that are known. `None` when all were
+    /// looked at, or an answer is to be told.
     #[inline]
-    fn next_report(&mut self) -> Option<(Token, Served)> {
-        loop {
-            let ready = self.poller.ready(self.reported)?;
+    fn next_input(&mut self) -> Option<(Token, usize)> {
+        while let Some(ready) = self.poller.ready(self.reported) {
             self.reported += 1;
             let (kind, token) = Token::unpack(ready.key);
             if kind == key::SOCKET {
@@ -139,14 +139,26 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
                     && let Some(fd) = slot.fd.as_ref()
                 {
                     // Nothing has to be remembered of it: it needs no place in the queue.
-                    let answer = sys::recv(&mut self.probe, fd.as_fd(), &mut self.buffer);
-                    return Some((token, self.received(token, answer)));
+                    match sys::recv(&mut self.probe, fd.as_fd(), &mut self.buffer) {
+                        Ok(count @ 1..) => return Some((token, count)),
+                        answer => self.received_none(token, answer),
+                    }
+                    return None;
                 }
                 slot.flags.set_if(Flags::READABLE, ready.readable);
                 slot.flags.set_if(Flags::WRITABLE, ready.writable);
                 slot.flags.set_if(Flags::HUNG_UP, ready.hung_up);
             }
             self.enqueue_report(kind, token);
+        }
+        None
+    }
+
+    /// The end, or an error.
+    #[cold]
+    fn received_none(&mut self, token: Token, answer: io::Result<usize>) {
+        if let Served::Event(event) = self.received(token, answer) {
+            self.queued.push_back(event);
         }
     }
 
@@ -161,22 +173,53 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         self.due += self.ready.len() - before;
     }
 
-    /// What came of serving a socket.
-    #[inline]
-    fn event_of(&mut self, token: Token, served: Served) -> Option<Event<'_>> {
-        match served {
-            Served::Nothing => None,
-            Served::Event(event) => Some(event),
-            Served::Received(count) => Some(Event::Received {
-                token,
-                bytes: &mut self.buffer[..count],
-            }),
-            Served::Datagram(received) => Some(Event::Datagram {
-                socket: token,
-                from: received.from,
-                bytes: &mut self.buffer[..received.bytes],
-                truncated: received.truncated,
-            }),
+    /// What is known already, and what comes of serving the queue.
+    #[inline(never)]
+    fn next_served(&mut self) -> Option<Event<'_>> {
+        loop {
+            if let Some(event) = self.queued.pop_front() {
+                if let Event::Closed { token, .. } = event {
+                    self.slots.free(token);
+                } else if event
+                    .dies_with()
+                    .is_some_and(|token| self.slots.open(token).is_none())
+                {
+                    continue;
+                }
+                return Some(event);
+            }
+            self.due = self.due.checked_sub(1)?;
+            let (kind, token) = Token::unpack(self.ready.pop_front()?);
+            match kind {
+                key::WAKER => {
+                    // EAGAIN: another turn has taken the wake-up already.
+                    let _ = sys::eventfd_read(&mut self.probe, self.wake.as_fd());
+                    return Some(Event::Woken);
+                }
+                key::LISTENER => {
+                    if let Some(event) = self.accept_one(ListenerId(token.index)) {
+                        return Some(event);
+                    }
+                }
+                _ => match self.serve(token) {
+                    Served::Nothing => {}
+                    Served::Event(event) => return Some(event),
+                    Served::Received(count) => {
+                        return Some(Event::Received {
+                            token,
+                            bytes: &mut self.buffer[..count],
+                        });
+                    }
+                    Served::Datagram(received) => {
+                        return Some(Event::Datagram {
+                            socket: token,
+                            from: received.from,
+                            bytes: &mut self.buffer[..received.bytes],
+                            truncated: received.truncated,
+                        });
+                    }
+                },
+            }
         }
     }
 }
@@ -403,41 +446,22 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         Ok(())
     }
 
+    #[inline]
     fn next_event(&mut self) -> Option<Event<'_>> {
         loop {
-            if let Some(event) = self.queued.pop_front() {
-                if let Event::Closed { token, .. } = event {
-                    self.slots.free(token);
-                } else if event
-                    .dies_with()
-                    .is_some_and(|token| self.slots.open(token).is_none())
-                {
-                    continue;
-                }
-                return Some(event);
+            if self.queued.is_empty()
+                && let Some((token, count)) = self.next_input()
+            {
+                return Some(Event::Received {
+                    token,
+                    bytes: &mut self.buffer[..count],
+                });
             }
-            let (token, served) = if let Some(report) = self.next_report() {
-                report
-            } else {
-                self.due = self.due.checked_sub(1)?;
-                let (kind, token) = Token::unpack(self.ready.pop_front()?);
-                let served = match kind {
-                    key::WAKER => {
-                        // EAGAIN: another turn has taken the wake-up already.
-                        let _ = sys::eventfd_read(&mut self.probe, self.wake.as_fd());
-                        Served::Event(Event::Woken)
-                    }
-                    key::LISTENER => match self.accept_one(ListenerId(token.index)) {
-                        Some(event) => Served::Event(event),
-                        None => Served::Nothing,
-                    },
-                    _ => self.serve(token),
-                };
-                (token, served)
-            };
-            if !matches!(served, Served::Nothing) {
-                return self.event_of(token, served);
+            // An end or an error was queued meanwhile: it comes before the next input.
+            if self.queued.is_empty() && self.poller.ready(self.reported).is_some() {
+                continue;
             }
+            return self.next_served();
         }
     }
 

@@ -260,14 +260,16 @@ impl<H: Handler> Web<H> {
             if noted.is_some() {
                 told = Some(answer.outcome());
             }
-            if answer.is_complete() && io.may_keep(before) {
-                exchange.replied(answer.keep_alive, io);
-            } else {
-                rest = Some(answer);
+            let Answer {
+                then, keep_alive, ..
+            } = answer;
+            match then {
+                Then::Nothing if io.may_keep(before) => exchange.replied(keep_alive, io),
+                then => rest = Some((then, keep_alive)),
             }
         });
         let upgraded = match rest {
-            Some(answer) => answered(answer, before, exchange, io),
+            Some((then, keep_alive)) => answered(then, keep_alive, before, exchange, io),
             None => None,
         };
         if returned.is_none() {
@@ -332,21 +334,22 @@ impl<H: Handler> Web<H> {
 /// A reply was begun, from where `out` held `before` bytes. Says how the connection became a WebSocket, if it did.
 #[inline(never)]
 fn answered(
-    answer: Answer,
+    then: Then,
+    keep_alive: bool,
     before: usize,
     exchange: &mut Exchange,
     io: &mut Io<'_>,
 ) -> Option<Box<Opening>> {
-    if !io.may_keep(before) || !io.has_room_if(answer.then.held_bytes()) {
+    if !io.may_keep(before) || !io.has_room_if(then.held_bytes()) {
         io.take_back(before);
         exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
         return None;
     }
-    match answer.then {
-        Then::Nothing => exchange.replied(answer.keep_alive, io),
+    match then {
+        Then::Nothing => exchange.replied(keep_alive, io),
         Then::WebSocket(opening) => return Some(opening),
-        Then::Defer(cancelled) => exchange.wait_for_reply(answer.keep_alive, cancelled, io),
-        Then::Produce(body) => exchange.send_body(*body, answer.keep_alive, io),
+        Then::Defer(cancelled) => exchange.wait_for_reply(keep_alive, cancelled, io),
+        Then::Produce(body) => exchange.send_body(*body, keep_alive, io),
         Then::Send(portions) => {
             for portion in portions {
                 match portion {
@@ -354,7 +357,7 @@ fn answered(
                     Portion::File(slice) => io.send_file(slice),
                 }
             }
-            exchange.replied(answer.keep_alive, io);
+            exchange.replied(keep_alive, io);
         }
     }
     None
@@ -381,7 +384,7 @@ pub(super) fn answer_later(
     {
         exchange.reply_came(answer.keep_alive, io);
     } else {
-        answered(answer, before, exchange, io);
+        answered(answer.then, answer.keep_alive, before, exchange, io);
     }
     outcome
 }
