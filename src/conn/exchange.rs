@@ -62,6 +62,9 @@ pub(crate) struct Exchange {
     phase: Phase,
     /// Whether the body is collected behind the head, or given to the handler in pieces.
     pub(crate) streams: bool,
+    /// The peer has asked for the last time: it said `close`, its request has no body, and nothing came behind it. It must
+    /// not send any more (RFC 9112 §9.6).
+    pub(crate) peer_done: bool,
     /// How long the head is that is stored at the front of the message buffer.
     pub(crate) head_bytes: u32,
     /// How many bytes of the body have come since its rate was last judged, up to 4 GiB.
@@ -81,6 +84,7 @@ impl Exchange {
             to: ReplyTo::CLOSING,
             phase: Phase::Idle,
             streams: false,
+            peer_done: false,
             head_bytes: 0,
             window_bytes: 0,
             number: 0,
@@ -315,6 +319,8 @@ impl Exchange {
         self.phase = Phase::Idle;
         if keep_alive {
             io.expire_in(io.shared.timeouts.idle);
+        } else if self.peer_done {
+            io.finish_with_peer();
         } else {
             io.finish();
         }

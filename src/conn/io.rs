@@ -279,6 +279,12 @@ impl<'a> Io<'a> {
         }
     }
 
+    /// The same for a peer that has said that it will send no more: no lingering.
+    pub(crate) fn finish_with_peer(&mut self) {
+        self.stream.flags.set(Flags::PEER_DONE);
+        self.finish();
+    }
+
     /// Close at once; what waits is lost.
     pub(crate) fn abort(&mut self) {
         self.stream.end();

@@ -8,11 +8,12 @@ use crate::buf::{Inbox, Outbox};
 ///
 /// ```text
 ///   Open ──finish──▶ Flushing ──all sent, our FIN──▶ Lingering ──peer's FIN, or a limit──▶ Over
+///     │                   └───── the peer has said that it will send no more ─────────────▲
 ///     └───────────────────────── abort, reset ────────────────────────────────────────────▲
 /// ```
 ///
 /// Lingering exists because close(2) answers unread input with a reset, and a reset makes the peer lose a reply that it
-/// has not read yet (RFC 9112 §9.6).
+/// has not read yet (RFC 9112 §9.6). A peer that sends nothing behind its request needs none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     /// Bytes go to the service.
@@ -50,6 +51,8 @@ impl Flags {
     pub(crate) const AGAIN: Self = Self(1 << 7);
     /// It is to end with a reset.
     pub(crate) const RESETS: Self = Self(1 << 8);
+    /// The peer has said that it will send no more: it is closed behind what waits to be sent, without lingering.
+    pub(crate) const PEER_DONE: Self = Self(1 << 9);
 
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {

@@ -163,7 +163,8 @@ fn end_of_life<D: Driver>(
 ) {
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
     if stream.life == Life::Flushing && sent_all {
-        if stream.flags.has(Flags::ENDED) {
+        let nothing_follows = stream.flags.has(Flags::PEER_DONE) && stream.inbox_len() == 0;
+        if stream.flags.has(Flags::ENDED) || nothing_follows {
             stream.end();
         } else {
             driver.shutdown_write(token);

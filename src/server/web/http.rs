@@ -104,6 +104,7 @@ impl<H: Handler> Web<H> {
         if !head.has_body() && head.framing != Framing::Chunked {
             // The end follows at once; it says nothing more.
             let _ = exchange.next(input, io);
+            exchange.peer_done = !to.keep_alive && input.is_empty() && !io.more_follows;
             return self.answer(to, head, &mut [], exchange, application, io);
         }
         let index = io.token.index;
