@@ -129,12 +129,7 @@ fn go_on_later(stream: &mut Stream, token: Token, again: &mut Vec<Token>) {
     }
 }
 
-fn in_flight(
-    stream: &mut Stream,
-    unsent: usize,
-    held_bytes: usize,
-    shared: &mut Shared,
-) {
+fn in_flight(stream: &mut Stream, unsent: usize, held_bytes: usize, shared: &mut Shared) {
     shared.note_in_flight(stream, held_bytes);
     stream.flags.set(Flags::IN_FLIGHT);
     stream.stall = shared.now.after(shared.timeouts.write_stall);
@@ -155,12 +150,7 @@ fn over_limit(stream: &mut Stream, bytes_max: usize) {
 }
 
 /// Flushing → lingering → closed.
-fn end_of_life<D: Driver>(
-    stream: &mut Stream,
-    driver: &mut D,
-    token: Token,
-    shared: &Shared,
-) {
+fn end_of_life<D: Driver>(stream: &mut Stream, driver: &mut D, token: Token, shared: &Shared) {
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
     if stream.life == Life::Flushing && sent_all {
         let nothing_follows = stream.flags.has(Flags::PEER_DONE) && stream.inbox_len() == 0;

@@ -133,7 +133,12 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             None => self.accept_again(id),
         }
         let flags = Flags::READING.and(Flags::READABLE);
-        match self.register(fd, flags, L::initial(Interest::READ)) {
+        let registered = if L::EDGE {
+            self.register(fd, flags, L::initial(Interest::READ))
+        } else {
+            Ok(self.register_late(fd, flags))
+        };
+        match registered {
             Ok(token) => {
                 // The client has often sent its first request already: look at once, before the next wait.
                 self.slots.open_mut(token)?.flags.set(Flags::QUEUED);

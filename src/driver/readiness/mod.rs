@@ -23,6 +23,7 @@ mod serve;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::VecDeque;
 use std::io;
@@ -59,6 +60,8 @@ pub(crate) struct Readiness<L: Poller, P: Probe> {
     due: usize,
     /// How many of the poller's reports were looked at in this turn.
     reported: usize,
+    /// Accepted in this turn.
+    late: Vec<Token>,
     /// Answers that were known at once. They come before anything new.
     queued: VecDeque<Event<'static>>,
     /// The memory that is lent.
@@ -69,48 +72,6 @@ pub(crate) struct Readiness<L: Poller, P: Probe> {
 }
 
 impl<L: Poller, P: Probe> Readiness<L, P> {
-    /// Registers a socket that is connected, or about to be.
-    fn register(&mut self, fd: OwnedFd, flags: Flags, interest: Interest) -> io::Result<Token> {
-        let token = self.slots.vacant();
-        self.poller.add(
-            &mut self.probe,
-            fd.as_fd(),
-            token.pack(key::SOCKET),
-            interest,
-        )?;
-        self.slots.occupy(token, fd, flags, interest);
-        Ok(token)
-    }
-
-    /// Tells a level-triggered poller what is wanted of a socket now. An edge-triggered one was told everything once.
-    fn update_interest(&mut self, token: Token) {
-        if L::EDGE {
-            return;
-        }
-        let Some(slot) = self.slots.open_mut(token) else {
-            return;
-        };
-        let interest = slot.interest();
-        if interest == slot.registered || slot.flags.has(Flags::DETACHED) {
-            return;
-        }
-        slot.registered = interest;
-        if let Some(fd) = slot.fd.as_ref()
-            && let Err(error) = self.poller.change(
-                &mut self.probe,
-                fd.as_fd(),
-                token.pack(key::SOCKET),
-                interest,
-            )
-        {
-            self.queued.push_back(Event::Failed {
-                token,
-                op: Op::Receive,
-                error,
-            });
-        }
-    }
-
     /// Puts a socket behind the others, to be served in the next turn.
     fn enqueue(&mut self, token: Token) {
         if let Some(slot) = self.slots.open_mut(token)
@@ -245,6 +206,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             ready: VecDeque::new(),
             due: 0,
             reported: 0,
+            late: Vec::new(),
             queued: VecDeque::new(),
             buffer: vec![0; config.receive_bytes].into_boxed_slice(),
             wake,
@@ -432,6 +394,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // Before the wait: a place that came free in the last turn may be all that a client waits for.
         self.retry_accept();
+        self.register_those_left();
         let timeout = if self.ready.is_empty() && self.queued.is_empty() {
             self.until_retry(timeout)
         } else {

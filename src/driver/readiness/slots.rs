@@ -36,6 +36,9 @@ impl Flags {
     /// Came from outside: somebody may hold the same socket under another descriptor.
     pub(super) const FOREIGN: Self = Self(1 << 11);
 
+    /// The poller has not been told of it yet.
+    pub(super) const LATE: Self = Self(1 << 12);
+
     pub(super) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
