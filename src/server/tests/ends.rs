@@ -44,6 +44,35 @@ fn a_connection_is_idle_after_any_reply() {
 }
 
 #[test]
+fn who_says_close_and_sends_no_more_is_not_waited_for() {
+    const LAST: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let cases: [(&[&[u8]], usize); 5] = [
+        (&[LAST], 0),
+        (&[b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", LAST], 0),
+        (&[b"GET /large HTTP/1.0\r\nHost: a\r\n\r\n"], 0),
+        // What came behind it would be answered with a reset, which may destroy the reply (RFC 9112 §9.6).
+        (&[LAST, b"x"], 1),
+        // So would a body of which a part is still on its way.
+        (
+            &[b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx"],
+            1,
+        ),
+    ];
+    for (pieces, lingering) in cases {
+        let mut server = Simulated::new(0, Limits::default());
+        let peer = server.connect();
+        peer.write(&pieces.concat());
+        server.settle();
+        let mut reply = peer.read();
+        server.settle();
+        reply.extend(peer.read());
+        assert!(reply.starts_with(b"HTTP/1.1 200 "), "{pieces:?}");
+        assert!(peer.is_ended(), "{pieces:?}");
+        assert_eq!(server.reactor.live(), lingering, "{pieces:?}");
+    }
+}
+
+#[test]
 fn a_reply_that_is_still_being_read_is_not_idle() {
     let limits = Limits {
         idle_timeout: TICKS,
