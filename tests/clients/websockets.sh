@@ -14,35 +14,35 @@ ws_modes='plain forgetting keeping small'
 declare -A ws_arguments=([plain]='' [forgetting]='--ws-deflate' [keeping]='--ws-deflate --ws-deflate-context'
   [small]='--ws-deflate --ws-deflate-context --ws-deflate-window-bits 9')
 
-# Each is installed once, into $work. What a registry does not give is SKIPPED.
+# Each is installed once, into $libraries. What a registry does not give is SKIPPED.
 install_node_ws() {
-  if [[ ! -e $work/node/node_modules/ws/package.json ]]; then
-    npm install --prefix "$work/node" --no-audit --no-fund --silent ws@8.23.0 >"$work/node_ws.install.log" 2>&1
+  if [[ ! -e $libraries/node/node_modules/ws/package.json ]]; then
+    npm install --prefix "$libraries/node" --no-audit --no-fund --silent ws@8.23.0 >"$libraries/node_ws.install.log" 2>&1
   fi
 }
 
 install_python_websockets() {
-  if ! "$work/python/bin/python" -c 'import websockets.asyncio.client' 2>/dev/null; then
-    python3 -m venv "$work/python" >"$work/python_websockets.install.log" 2>&1 &&
-      "$work/python/bin/pip" install --quiet 'websockets>=14,<18' >>"$work/python_websockets.install.log" 2>&1
+  if ! "$libraries/python/bin/python" -c 'import websockets.asyncio.client' 2>/dev/null; then
+    python3 -m venv "$libraries/python" >"$libraries/python_websockets.install.log" 2>&1 &&
+      "$libraries/python/bin/pip" install --quiet 'websockets>=14,<18' >>"$libraries/python_websockets.install.log" 2>&1
   fi
 }
 
 install_tungstenite() {
-  cargo build --release --quiet --locked --manifest-path "$here/tungstenite/Cargo.toml" --target-dir "$work/tungstenite" \
-    >"$work/tungstenite.install.log" 2>&1
+  cargo build --release --quiet --locked --manifest-path "$here/tungstenite/Cargo.toml" --target-dir "$libraries/tungstenite" \
+    >"$libraries/tungstenite.install.log" 2>&1
 }
 
 judge_node_ws() {
-  take_over "$mode.node_ws" node "$here/node_ws.mjs" "$url" "$mode" "$work/node"
+  take_over "$mode.node_ws" node "$here/node_ws.mjs" "$url" "$mode" "$libraries/node"
 }
 
 judge_python_websockets() {
-  take_over "$mode.python_websockets" "$work/python/bin/python" "$here/python_websockets.py" "$url" "$mode"
+  take_over "$mode.python_websockets" "$libraries/python/bin/python" "$here/python_websockets.py" "$url" "$mode"
 }
 
 judge_tungstenite() {
-  take_over "$mode.tungstenite" "$work/tungstenite/release/tungstenite_client" "$url" "$mode"
+  take_over "$mode.tungstenite" "$libraries/tungstenite/release/tungstenite_client" "$url" "$mode"
 }
 
 judge_chromium_ws() {
