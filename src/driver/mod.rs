@@ -42,6 +42,9 @@ mod event;
 mod listener;
 #[cfg(feature = "mio")]
 pub(crate) mod mio;
+// Without a kernel, for benches.
+#[cfg(feature = "bench")]
+pub(crate) mod prepared;
 #[cfg(any(feature = "epoll", feature = "mio"))]
 pub(crate) mod readiness;
 mod token;

@@ -25,7 +25,7 @@ impl Waker {
     }
 
     /// Wakes a driver that has no kernel.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn custom(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             wake: Arc::new(wake),

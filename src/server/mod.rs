@@ -37,6 +37,8 @@ mod tables;
 mod tests;
 mod ticket;
 mod topics;
+#[cfg(feature = "bench")]
+mod turns;
 mod upgrade;
 mod wake;
 mod web;
@@ -61,6 +63,9 @@ pub use socket::{Message, MessagePiece, Socket};
 pub use stop::Stopper;
 pub use ticket::{Response, Ticket};
 pub use topics::{PublishError, Publisher, SUBSCRIPTIONS_MAX, TOPIC_NAME_BYTES_MAX, TopicFigures};
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use turns::Turns;
 pub use upgrade::{Origins, Upgrade};
 pub use wake::Wake;
 pub use web::SubscribeError;

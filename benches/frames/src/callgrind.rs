@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 
 /// What a build system takes for "skipped".
@@ -44,13 +45,20 @@ pub(crate) fn instructions_per_unit(arguments: &[&str], units: usize) -> f64 {
 
 fn run(arguments: &[&str], units: usize) -> (u64, u64) {
     let program = env::current_exe().expect("a running program has a path");
+    let (Some(folder), Some(name)) = (program.parent(), program.file_name()) else {
+        unreachable!("a program is a file in a folder");
+    };
+    // The environment and the program's path lie on its stack. How long they are would move what lies below them.
     let output = Command::new("valgrind")
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_default())
+        .current_dir(folder)
         .env(
             "GLIBC_TUNABLES",
             "glibc.cpu.x86_rep_movsb_threshold=1073741824",
         )
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
+        .arg(Path::new(".").join(name))
         .args(arguments)
         .arg(units.to_string())
         .output()
