@@ -26,6 +26,8 @@ mod outbox;
 #[cfg(feature = "server")]
 mod part;
 #[cfg(feature = "server")]
+mod places;
+#[cfg(feature = "server")]
 mod pool;
 #[cfg(feature = "server")]
 mod slab;
@@ -41,6 +43,8 @@ pub use input::Input;
 pub(crate) use outbox::Outbox;
 #[cfg(feature = "server")]
 pub(crate) use part::{FILE_STAGE_BYTES, FileSlice, PARTS_MAX, Part, SendBuf};
+#[cfg(feature = "server")]
+pub(crate) use places::Places;
 #[cfg(feature = "server")]
 pub(crate) use pool::Pool;
 #[cfg(feature = "server")]

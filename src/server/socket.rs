@@ -129,8 +129,7 @@ impl<'s, 'i> Socket<'s, 'i> {
 
     /// Leaves a topic. What was on its way still comes.
     pub fn unsubscribe(&mut self, topic: &str) {
-        let token = self.io.token;
-        self.topics.leave(&mut self.member.topics, topic, token);
+        self.topics.leave(&mut self.member.topics, topic);
     }
 
     /// Publishes a message to everybody who subscribes to `topic`, this connection included if it does.

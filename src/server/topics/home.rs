@@ -94,8 +94,7 @@ impl Homes {
     pub(in crate::server) fn subscribe(
         &mut self,
         topic: Arc<str>,
-        worker: usize,
-        token: Token,
+        (worker, token, ask): (usize, Token, u32),
         history: usize,
         postman: &mut Postman,
     ) {
@@ -105,6 +104,7 @@ impl Homes {
         let skipped = home.history.len().saturating_sub(history);
         let welcome = News::Welcome {
             topic,
+            ask,
             number: home.number,
             history: home.history.iter().skip(skipped).cloned().collect(),
         };

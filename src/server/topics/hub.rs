@@ -26,6 +26,8 @@ pub(in crate::server) enum News {
         topic: Arc<str>,
         worker: usize,
         token: Token,
+        /// Which one of its subscriptions it is, if it left and came back: the welcome says so again.
+        ask: u32,
         history: usize,
     },
     /// To the home: one of worker `worker`'s connections has left.
@@ -33,6 +35,7 @@ pub(in crate::server) enum News {
     /// To a worker: the subscription counts from behind `number` on; before that, it gets `history`.
     Welcome {
         topic: Arc<str>,
+        ask: u32,
         number: u64,
         history: Vec<Arc<Entry>>,
     },

@@ -18,59 +18,49 @@
 //!   quiet  ██      │              what is shorter than the level keeps everything
 //! ```
 //!
+//! A cursor is 16 bytes and keeps its place until its subscriber leaves, so a connection that subscribes to one topic
+//! knows where its cursor is with eight bytes of its own. Topics are numbered here, names are looked up once.
+//!
 //! It knows no sockets: it says whom to call, and what that one has missed.
 
-use std::collections::{HashMap, VecDeque, vec_deque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::cursors::Cursors;
+use super::own::{Standing, Subscription, TopicNumber};
 use super::{Entry, WAITING_BYTES_MAX};
+use crate::buf::Places;
 use crate::driver::Token;
-
-/// The most entries that a subscriber is given in one call, and the most bytes of them, unless one is larger: so that a
-/// turn's calls are bounded work, and a slow peer is noticed between them.
-const PORTION_ENTRIES_MAX: usize = 64;
-const PORTION_BYTES_MAX: usize = 64 * 1024;
 
 /// What the logs are cut to when they have grown beyond the most that may wait: looking through them costs as much as
 /// there are topics, so it shall not happen for each message.
 const KEPT_BYTES_MAX: usize = WAITING_BYTES_MAX - WAITING_BYTES_MAX / 8;
 
-/// A subscriber of a topic.
-#[derive(Clone, Copy, Debug)]
-struct Subscriber {
-    token: Token,
-    /// The number of the next entry that it gets.
-    next: u64,
-}
-
-/// A topic that has subscribers here.
-#[derive(Debug, Default)]
+/// A topic that somebody here subscribes to.
+#[derive(Debug)]
 struct Local {
-    /// Oldest first; numbers rise, and may have gaps.
-    log: VecDeque<Arc<Entry>>,
-    /// Bytes of the log.
-    bytes: usize,
-    /// Entries below this number were given up since the last whole pass, and are not counted yet for everybody. 0: none.
-    given_up: u64,
-    subscribers: Vec<Subscriber>,
-    /// Where each connection's subscriber stands.
-    places: HashMap<u32, usize>,
-    /// The subscriber that is called next.
-    pass: usize,
-    /// Entries below this number are everybody's when the pass is over.
-    target: u64,
-    /// Whether a pass is under way.
-    in_pass: bool,
-    /// Somebody was moved behind the pass.
-    passed_over: bool,
+    name: Arc<str>,
+    /// How many subscriptions wait for their welcome, as far as they are still wanted.
+    awaited: u32,
+    /// It is in the queue of topics that have something to deliver.
+    queued: bool,
+    cursors: Cursors,
 }
 
-/// All topics that have subscribers here.
+impl Local {
+    /// Whether nobody subscribes.
+    fn is_over(&self) -> bool {
+        self.awaited == 0 && self.cursors.is_empty()
+    }
+}
+
+/// All topics that somebody here subscribes to.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Locals {
-    topics: HashMap<Arc<str>, Local>,
-    /// Topics with a pass under way.
-    busy: VecDeque<Arc<str>>,
+    numbers: HashMap<Arc<str>, TopicNumber>,
+    topics: Places<Local>,
+    /// Topics with a pass under way, and those that were left meanwhile.
+    busy: VecDeque<TopicNumber>,
     /// Bytes of all logs.
     bytes: usize,
     /// How often a subscriber has missed an entry since somebody asked.
@@ -78,71 +68,94 @@ pub(in crate::server) struct Locals {
 }
 
 impl Locals {
-    /// A connection gets what comes behind `number`. False if it is there already.
-    pub(in crate::server) fn welcome(
-        &mut self,
-        topic: &Arc<str>,
-        token: Token,
-        number: u64,
-    ) -> bool {
-        let local = self.topics.entry(topic.clone()).or_default();
-        if local.places.contains_key(&token.index) {
-            return false;
-        }
-        let next = number + 1;
-        local.places.insert(token.index, local.subscribers.len());
-        local.subscribers.push(Subscriber { token, next });
-        true
+    /// The number of a topic that somebody here subscribes to.
+    pub(in crate::server) fn number(&self, name: &str) -> Option<TopicNumber> {
+        self.numbers.get(name).copied()
     }
 
-    /// A connection leaves. False if it was not there.
-    pub(in crate::server) fn leave(&mut self, topic: &Arc<str>, token: Token) -> bool {
-        let Some(local) = self.topics.get_mut(topic) else {
-            return false;
-        };
-        let Some(place) = local.places.remove(&token.index) else {
-            return false;
-        };
-        local.subscribers.swap_remove(place);
-        if let Some(moved) = local.subscribers.get(place) {
-            local.places.insert(moved.token.index, place);
-            local.passed_over |= place < local.pass;
+    /// The name of a topic that somebody here subscribes to: one for all of them.
+    pub(in crate::server) fn name(&self, number: TopicNumber) -> Option<&Arc<str>> {
+        self.topics.at(number.place()).map(|local| &local.name)
+    }
+
+    /// A connection wants to subscribe; it gets nothing before it is welcomed.
+    pub(in crate::server) fn await_welcome(&mut self, name: &Arc<str>) -> TopicNumber {
+        let number = self.number(name).unwrap_or_else(|| {
+            let number = TopicNumber::of(self.topics.put(Local {
+                name: name.clone(),
+                awaited: 0,
+                queued: false,
+                cursors: Cursors::default(),
+            }));
+            self.numbers.insert(name.clone(), number);
+            number
+        });
+        if let Some(local) = self.topics.at_mut(number.place()) {
+            local.awaited += 1;
         }
-        if local.subscribers.is_empty()
-            && let Some(local) = self.topics.remove(topic)
-        {
-            self.bytes -= local.bytes;
+        number
+    }
+
+    /// A connection that waited for its welcome gets what comes behind `number`. `None` if nobody waits.
+    pub(in crate::server) fn welcome(
+        &mut self,
+        topic: TopicNumber,
+        token: Token,
+        number: u64,
+    ) -> Option<Standing> {
+        let local = self.topics.at_mut(topic.place())?;
+        local.awaited = local.awaited.checked_sub(1)?;
+        Some(Standing::welcomed(local.cursors.add(token, number)))
+    }
+
+    /// A subscription is over.
+    pub(in crate::server) fn leave(&mut self, subscription: Subscription) {
+        let topic = subscription.topic;
+        let Some(local) = self.topics.at_mut(topic.place()) else {
+            return;
+        };
+        match subscription.standing.place() {
+            Some(place) => self.bytes -= local.cursors.remove(place),
+            None => local.awaited = local.awaited.saturating_sub(1),
         }
-        true
+        if local.is_over() {
+            self.numbers.remove(&local.name);
+            // The number stays its own as long as it is queued.
+            if !local.queued {
+                self.topics.take(topic.place());
+            }
+        }
     }
 
     /// A message for the subscribers here.
     pub(in crate::server) fn add(&mut self, entry: Arc<Entry>) {
-        let topic = entry.topic.clone();
-        let Some(local) = self.topics.get_mut(&topic) else {
+        let Some(topic) = self.number(&entry.topic) else {
             return;
         };
-        let bytes = entry.bytes();
-        self.bytes += bytes;
-        local.bytes += bytes;
-        local.log.push_back(entry);
-        if !local.in_pass && local.begin_pass() {
-            self.busy.push_back(topic.clone());
+        let Some(local) = self.topics.at_mut(topic.place()) else {
+            return;
+        };
+        if local.cursors.is_empty() {
+            return;
+        }
+        self.bytes += entry.bytes();
+        local.cursors.push(entry);
+        if !local.queued && local.cursors.has_pass() {
+            local.queued = true;
+            self.busy.push_back(topic);
         }
         if self.bytes > WAITING_BYTES_MAX {
-            self.give_up(&topic);
+            self.give_up(topic);
         }
     }
 
     /// Cuts the longest logs to one length, all but the entry that was just added to `fresh`.
-    fn give_up(&mut self, fresh: &Arc<str>) {
-        let sizes = self.topics.values().map(|local| local.bytes);
+    fn give_up(&mut self, fresh: TopicNumber) {
+        let sizes = self.topics.iter().map(|local| local.cursors.bytes());
         let level = level(sizes.collect(), KEPT_BYTES_MAX);
-        for (topic, local) in &mut self.topics {
-            let least = usize::from(topic == fresh);
-            while local.bytes > level && local.log.len() > least {
-                self.bytes -= local.give_up_oldest();
-            }
+        for (place, local) in self.topics.iter_mut() {
+            let least = usize::from(place == fresh.place());
+            self.bytes -= local.cursors.cut(level, least);
         }
     }
 
@@ -155,15 +168,21 @@ impl Locals {
     pub(in crate::server) fn next(&mut self, missed: &mut Vec<Arc<Entry>>) -> Option<Token> {
         debug_assert!(missed.is_empty());
         while let Some(topic) = self.busy.pop_front() {
-            let Some(local) = self.topics.get_mut(&topic) else {
+            let Some(local) = self.topics.at_mut(topic.place()) else {
                 continue;
             };
-            let token = local.next(missed, &mut self.lost);
+            local.queued = false;
+            if local.is_over() {
+                self.topics.take(topic.place());
+                continue;
+            }
+            let token = local.cursors.next(missed, &mut self.lost);
             if token.is_none() {
-                self.bytes -= local.end_pass();
+                self.bytes -= local.cursors.end_pass();
             }
             // With a pass that is still under way, or the next one that has begun, it waits for its next turn.
-            if token.is_some() || local.begin_pass() {
+            if local.cursors.has_pass() {
+                local.queued = true;
                 self.busy.push_back(topic);
             }
             if token.is_some() {
@@ -183,85 +202,12 @@ impl Locals {
 impl Locals {
     /// Whether nobody subscribes here, and nothing is kept.
     pub(in crate::server) fn is_empty(&self) -> bool {
-        self.topics.is_empty() && self.bytes == 0
+        self.topics.is_empty() && self.numbers.is_empty() && self.bytes == 0
     }
 
     /// Bytes of all logs.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
-    }
-}
-
-impl Local {
-    /// Begins a pass, if there is anything to deliver, or to count.
-    fn begin_pass(&mut self) -> bool {
-        self.in_pass = !self.log.is_empty() || self.given_up > 0;
-        self.passed_over = false;
-        self.pass = 0;
-        // Whoever begins further on gets no less far with a portion.
-        self.target = match self.portion(0).last() {
-            Some(last) => last.number + 1,
-            None => self.given_up,
-        };
-        self.in_pass
-    }
-
-    /// What is given in one call to a subscriber who has got everything in front of place `known`.
-    fn portion(&self, known: usize) -> vec_deque::Iter<'_, Arc<Entry>> {
-        let mut bytes = 0;
-        let fits = |entry: &&Arc<Entry>| {
-            let first = bytes == 0;
-            bytes += entry.frame_bytes();
-            first || bytes <= PORTION_BYTES_MAX
-        };
-        let behind = self.log.range(known..).take(PORTION_ENTRIES_MAX);
-        let count = behind.take_while(fits).count();
-        self.log.range(known..known + count)
-    }
-
-    /// Gives up the oldest entry, and says how many bytes that were.
-    fn give_up_oldest(&mut self) -> usize {
-        let Some(oldest) = self.log.pop_front() else {
-            return 0;
-        };
-        self.bytes -= oldest.bytes();
-        self.given_up = oldest.number + 1;
-        oldest.bytes()
-    }
-
-    /// Whom the pass comes to next; `None` at its end.
-    fn next(&mut self, missed: &mut Vec<Arc<Entry>>, lost: &mut u64) -> Option<Token> {
-        while let Some(&Subscriber { token, next }) = self.subscribers.get(self.pass) {
-            let known = self.log.partition_point(|entry| entry.number < next);
-            missed.extend(self.portion(known).cloned());
-            // If nothing is left for it, what there was when the pass began has been given up.
-            let behind = missed.last().map_or(self.target, |last| last.number + 1);
-            if behind > next {
-                *lost += behind - next - missed.len() as u64;
-                self.subscribers[self.pass].next = behind;
-            }
-            self.pass += 1;
-            if !missed.is_empty() {
-                return Some(token);
-            }
-        }
-        None
-    }
-
-    /// Forgets what everybody has got, and says how many bytes that were.
-    fn end_pass(&mut self) -> usize {
-        // Somebody who was passed over is called in the next pass.
-        if self.passed_over {
-            return 0;
-        }
-        if self.given_up <= self.target {
-            self.given_up = 0;
-        }
-        let everybodys = self.log.partition_point(|entry| entry.number < self.target);
-        let gone = self.log.drain(..everybodys);
-        let bytes = gone.map(|entry| entry.bytes()).sum();
-        self.bytes -= bytes;
-        bytes
     }
 }
 

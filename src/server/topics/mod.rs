@@ -21,11 +21,13 @@
 //!
 //! It knows no sockets; [`Socket`](super::Socket) subscribes, and the worker's service delivers.
 
+mod cursors;
 mod entry;
 mod figures;
 mod home;
 mod hub;
 mod local;
+mod own;
 mod postman;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub(super) use home::Homes;
 pub(super) use hub::{Hub, News, is_topic};
 pub use hub::{PublishError, Publisher};
 pub(super) use local::Locals;
+pub(super) use own::{Lists, Standing, Subscription, Subscriptions};
 pub(super) use postman::{Postman, To};
 
 /// The most bytes of a topic's name.

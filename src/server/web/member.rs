@@ -7,7 +7,8 @@ use crate::conn::Io;
 use crate::conn::websocket::{Sent, WebSocket};
 use crate::driver::Token;
 use crate::server::topics::{
-    Entry, Homes, Hub, Locals, News, Postman, Publisher, To, TopicFigures, is_topic,
+    Entry, Homes, Hub, Lists, Locals, News, Postman, Publisher, Standing, Subscription,
+    Subscriptions, To, TopicFigures, is_topic,
 };
 use crate::server::{Handler, SUBSCRIPTIONS_MAX};
 
@@ -17,13 +18,9 @@ const UNWELCOMED_MAX: u32 = 65_536;
 /// A WebSocket connection, as the service keeps it.
 pub(crate) struct Member {
     pub(in crate::server) websocket: WebSocket,
-    /// The topics that it subscribes to; most connections have none.
-    pub(in crate::server) topics: Option<Box<Subscriptions>>,
+    /// The topics that it subscribes to.
+    pub(in crate::server) topics: Subscriptions,
 }
-
-/// The topics that a connection subscribes to.
-#[derive(Debug, Default)]
-pub(crate) struct Subscriptions(Vec<Arc<str>>);
 
 /// Why a subscription was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +50,8 @@ impl Member {
     pub(super) fn new(websocket: WebSocket) -> Self {
         Self {
             websocket,
-            topics: None,
+            topics: Subscriptions::default(),
         }
-    }
-
-    /// Whether this subscription, not merely one to the same topic, is still wanted: who left and came back before the
-    /// first welcome gets two, and asked for the second one's history.
-    fn awaits_welcome_to(&self, topic: &Arc<str>) -> bool {
-        self.topics
-            .as_ref()
-            .is_some_and(|topics| topics.0.iter().any(|own| Arc::ptr_eq(own, topic)))
     }
 }
 
@@ -73,6 +62,9 @@ pub(in crate::server) struct Topics {
     postman: Postman,
     homes: Homes,
     pub(super) locals: Locals,
+    lists: Lists,
+    /// How many subscriptions were asked for.
+    asked: u32,
     /// How many subscriptions wait for their welcome.
     unwelcomed: u32,
     /// What the connection that is called next has missed.
@@ -86,6 +78,8 @@ impl Topics {
             postman: Postman::new(hub),
             homes,
             locals: Locals::default(),
+            lists: Lists::default(),
+            asked: 0,
             unwelcomed: 0,
             missed: Vec::new(),
         }
@@ -109,7 +103,7 @@ impl Topics {
     /// A connection wants to subscribe; its topic's home welcomes it.
     pub(in crate::server) fn subscribe(
         &mut self,
-        topics: &mut Option<Box<Subscriptions>>,
+        own: &mut Subscriptions,
         topic: &str,
         history: usize,
         token: Token,
@@ -117,55 +111,65 @@ impl Topics {
         if !is_topic(topic) {
             return Err(SubscribeError::InvalidTopic);
         }
-        let own = &mut topics.get_or_insert_default().0;
-        if own.iter().any(|own| **own == *topic) {
+        let number = self.locals.number(topic);
+        if number.is_some_and(|number| self.lists.find_mut(own, number).is_some()) {
             return Ok(());
         }
-        if own.len() >= SUBSCRIPTIONS_MAX {
+        if self.lists.of(own).len() >= SUBSCRIPTIONS_MAX {
             return Err(SubscribeError::TooMany);
         }
         if self.unwelcomed == UNWELCOMED_MAX {
             return Err(SubscribeError::Busy);
         }
-        let topic: Arc<str> = topic.into();
-        let home = self.postman.hub().home(&topic);
+        // One name for all who subscribe here: a million of their own would be 32 MB.
+        let name = number.and_then(|number| self.locals.name(number).cloned());
+        let name = name.unwrap_or_else(|| topic.into());
+        let ask = self.asked;
         let news = News::Subscribe {
             worker: self.worker,
             token,
+            ask,
             history,
-            topic: topic.clone(),
+            topic: name.clone(),
         };
-        if !self.postman.send_now(home, news) {
+        if !self.postman.send_now(self.postman.hub().home(&name), news) {
             return Err(SubscribeError::Busy);
         }
-        own.push(topic);
+        self.asked = self.asked.wrapping_add(1);
+        let subscription = Subscription {
+            topic: self.locals.await_welcome(&name),
+            standing: Standing::awaited(ask),
+        };
+        self.lists.add(own, subscription);
         // Each is answered by one welcome, whatever becomes of the connection.
         self.unwelcomed += 1;
         Ok(())
     }
 
     /// A connection leaves a topic.
-    pub(in crate::server) fn leave(
-        &mut self,
-        topics: &mut Option<Box<Subscriptions>>,
-        topic: &str,
-        token: Token,
-    ) {
-        let Some(Subscriptions(own)) = topics.as_deref_mut() else {
-            return;
-        };
-        let Some(place) = own.iter().position(|own| **own == *topic) else {
-            return;
-        };
-        let topic = own.swap_remove(place);
-        self.left(topic, token);
+    pub(in crate::server) fn leave(&mut self, own: &mut Subscriptions, topic: &str) {
+        if let Some(number) = self.locals.number(topic)
+            && let Some(subscription) = self.lists.remove(own, number)
+        {
+            self.left(subscription);
+        }
+    }
+
+    /// A connection leaves all topics.
+    fn leave_all(&mut self, own: &mut Subscriptions) {
+        while let Some(subscription) = self.lists.pop(own) {
+            self.left(subscription);
+        }
     }
 
     /// A subscription is over. One that was not welcomed yet is given back when the welcome comes.
-    pub(super) fn left(&mut self, topic: Arc<str>, token: Token) {
-        if self.locals.leave(&topic, token) {
-            self.give_back(topic);
+    fn left(&mut self, subscription: Subscription) {
+        if subscription.standing.is_welcomed()
+            && let Some(name) = self.locals.name(subscription.topic).cloned()
+        {
+            self.give_back(name);
         }
+        self.locals.leave(subscription);
     }
 
     fn give_back(&mut self, topic: Arc<str>) {
@@ -190,8 +194,9 @@ impl Topics {
                 topic,
                 worker,
                 token,
+                ask,
                 history,
-            } => self.homes.subscribe(topic, worker, token, history, postman),
+            } => (self.homes).subscribe(topic, (worker, token, ask), history, postman),
             News::Leave { topic, worker } => self.homes.leave(&topic, worker),
             News::Entry(entry) => self.locals.add(entry),
             // Its connection has gone meanwhile.
@@ -214,17 +219,43 @@ impl Topics {
     pub(super) fn welcome(
         &mut self,
         member: &mut Member,
-        topic: Arc<str>,
+        (topic, ask): (Arc<str>, u32),
         number: u64,
         history: &[Arc<Entry>],
         io: &mut Io<'_>,
     ) {
         self.unwelcomed -= 1;
-        if member.awaits_welcome_to(&topic) && self.locals.welcome(&topic, io.token, number) {
+        if self.take_in(&mut member.topics, &topic, ask, number, io.token) {
             self.send(member, history, io);
         } else {
             self.give_back(topic);
         }
+    }
+
+    /// Takes a subscriber in, if this subscription, not merely one to the same topic, is still wanted: who left and came
+    /// back before the first welcome gets two, and asked for the second one's history.
+    fn take_in(
+        &mut self,
+        own: &mut Subscriptions,
+        topic: &str,
+        ask: u32,
+        number: u64,
+        token: Token,
+    ) -> bool {
+        let Some(topic) = self.locals.number(topic) else {
+            return false;
+        };
+        let Some(subscription) = self.lists.find_mut(own, topic) else {
+            return false;
+        };
+        if subscription.standing != Standing::awaited(ask) {
+            return false;
+        }
+        let Some(standing) = self.locals.welcome(topic, token, number) else {
+            return false;
+        };
+        subscription.standing = standing;
+        true
     }
 
     fn send(&self, member: &mut Member, entries: &[Arc<Entry>], io: &mut Io<'_>) {
@@ -273,15 +304,16 @@ impl Topics {
 impl Topics {
     /// Whether nobody subscribes to anything, and nothing is kept.
     pub(in crate::server) fn is_empty(&self) -> bool {
-        self.locals.is_empty() && self.homes.is_empty() && self.unwelcomed == 0
+        self.locals.is_empty()
+            && self.lists.len() == 0
+            && self.homes.is_empty()
+            && self.unwelcomed == 0
     }
 }
 
 impl<H: Handler> Web<H> {
     /// The WebSocket is over: so are its subscriptions.
-    pub(super) fn leave_all(&mut self, member: &mut Member, token: Token) {
-        for topic in member.topics.take().into_iter().flat_map(|topics| topics.0) {
-            self.topics.left(topic, token);
-        }
+    pub(super) fn leave_all(&mut self, member: &mut Member) {
+        self.topics.leave_all(&mut member.topics);
     }
 }

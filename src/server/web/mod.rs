@@ -186,10 +186,11 @@ impl<H: Handler> Service for Web<H> {
                 Protocol::WebSocket(member),
                 Mail::News(News::Welcome {
                     topic,
+                    ask,
                     number,
                     history,
                 }),
-            ) => return self.topics.welcome(member, topic, number, &history, io),
+            ) => return (self.topics).welcome(member, (topic, ask), number, &history, io),
             _ => return,
         };
         match what {
@@ -275,7 +276,7 @@ impl<H: Handler> Service for Web<H> {
                 exchange.cancel();
                 sent = exchange.sending_bytes();
             }
-            Protocol::WebSocket(member) => self.leave_all(member, token),
+            Protocol::WebSocket(member) => self.leave_all(member),
         }
         self.journal.closed(index, sent);
         guarded(index, "closed", || self.handler.closed(state.application));
