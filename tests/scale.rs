@@ -1,11 +1,11 @@
-//! Many workers, tables of their own, busy polling, and the ledger that tells of them.
+//! Many workers, tables of their own, busy polling, the ledger that tells of them, and memory that is given back.
 #![forbid(unsafe_code)]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore::sys::Address;
 use longshore::{Backend, Handler, Ledger, Replied, Reply, Request, Server, Workers};
@@ -81,4 +81,95 @@ fn busy_polling_serves_as_sleeping_does() {
         forty_answers(address);
         assert!(ledger.workers().count() == 5);
     });
+}
+
+/// Keeps much for each connection, so that a crowd shows.
+struct Hoard;
+
+struct Hoarded([u64; 64]);
+
+impl Default for Hoarded {
+    fn default() -> Self {
+        Self([u64::MAX; 64])
+    }
+}
+
+impl Handler for Hoard {
+    type Connection = Hoarded;
+    fn request(&mut self, _: Request<'_>, reply: Reply<'_>, kept: &mut Hoarded) -> Replied {
+        reply.text(&kept.0[0].to_string())
+    }
+}
+
+/// The process's resident memory, in bytes (proc_pid_smaps(5); the counters of `status` lag behind).
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
+    let rss = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kib = rss.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    1024 * kib
+        .and_then(|kib| kib.parse::<usize>().ok())
+        .expect("a number")
+}
+
+/// Waits up to 30 s until `done`.
+fn within_half_a_minute(done: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while !done() {
+        if began.elapsed() > Duration::from_secs(30) {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    true
+}
+
+#[test]
+fn when_a_crowd_has_gone_its_memory_goes_too() {
+    const CROWD: usize = 19_000;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    longshore::sys::raise_nofile(&mut longshore::sys::Silent).expect("the hard limit");
+    for backend in [Backend::Epoll, Backend::IoUring, Backend::Mio] {
+        if backend.choose().is_err() {
+            continue;
+        }
+        // The clients' sockets fill the process's table: the workers need others.
+        let server = Server::new().backend(backend).workers(Workers::Count(2));
+        let server = server.own_tables(backend != Backend::IoUring);
+        let any = "0.0.0.0:0".parse().expect("an address");
+        let bound = server.listen(any).bind().expect("a free port");
+        let Some(Address::Inet(address)) = bound.addresses().next().cloned() else {
+            panic!("an internet address")
+        };
+        let (stopper, ledger) = (bound.stopper(), bound.ledger());
+        let server = thread::spawn(move || bound.run(|_worker| Hoard));
+        // One who was there before, and stays.
+        let mut first = TcpStream::connect(("127.0.0.1", address.port())).expect("it listens");
+        let mut crowd = Vec::with_capacity(CROWD);
+        assert!(within_half_a_minute(|| ledger.figures().connections == 1));
+        let empty = resident();
+        for number in 0..CROWD {
+            // A pair of addresses has 28,000 ports, and those of the backend before wait for a minute.
+            let host = Ipv4Addr::new(127, 0, 0, 1 + (number / 5000) as u8);
+            crowd.push(TcpStream::connect((host, address.port())).expect("it listens"));
+        }
+        let all = CROWD as u64 + 1;
+        assert!(within_half_a_minute(|| ledger.figures().connections == all));
+        let full = resident() - empty;
+        assert!(full > CROWD * 512, "{backend}: {full} bytes");
+        drop(crowd);
+        assert!(within_half_a_minute(|| ledger.figures().connections == 1));
+        let given_back = || resident().saturating_sub(empty) < full / 4;
+        assert!(
+            within_half_a_minute(given_back),
+            "{backend}: {full} bytes, and still {} when all had gone",
+            resident().saturating_sub(empty)
+        );
+        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        first.write_all(request.as_bytes()).expect("it reads");
+        let mut reply = String::new();
+        first.read_to_string(&mut reply).expect("a whole reply");
+        assert!(reply.ends_with(&u64::MAX.to_string()), "{backend}: {reply}");
+        stopper.stop();
+        server.join().expect("no panic").expect("it ran");
+    }
 }

@@ -202,6 +202,9 @@ pub(crate) trait Driver: Sized {
     /// The next thing that happened; ends the lend of the one before. `None` ends the turn.
     fn next_event(&mut self) -> Option<Event<'_>>;
 
+    /// Gives back memory that sockets needed which are closed now. Looks at all places of sockets, so not for every turn.
+    fn give_back(&mut self) {}
+
     /// Wakes a `wait` from any thread.
     fn waker(&self) -> Waker;
 

@@ -43,6 +43,13 @@ impl Token {
     pub(crate) fn next_generation(generation: u32) -> u32 {
         (generation + 1) & ((1 << GENERATION_BITS) - 1)
     }
+
+    /// Whether slots of which none had a newer generation may be forgotten, if those that come in their place begin with
+    /// it. Far from the end of the numbers none of their stale names matches before 8 million reuses; close to it, the
+    /// first names that come behind the end might be those of a slot that was used seldom.
+    pub(crate) fn may_forget(generation: u32) -> bool {
+        generation < 1 << (GENERATION_BITS - 1)
+    }
 }
 
 impl fmt::Debug for Token {

@@ -40,11 +40,19 @@ impl Deadlines {
     /// Sets or, with [`Tick::NEVER`], removes a connection's deadline.
     #[inline]
     pub(super) fn set(&mut self, index: u32, at: Tick) {
-        self.due.reach(index);
+        if at != Tick::NEVER {
+            self.due.reach(index);
+        }
         if let Some(due) = self.due.at_mut(index) {
             due.0 = at;
         }
         self.bound = self.bound.min(at);
+    }
+
+    /// Gives back the memory of those who have none.
+    pub(super) fn give_back(&mut self) {
+        self.due
+            .give_back(|due| due.iter().all(|due| due.0 == Tick::NEVER));
     }
 
     /// No deadline is earlier than this.

@@ -82,6 +82,12 @@ impl<M> Mailbox<M> {
         );
     }
 
+    /// Gives back the memory of more than `places` letters, as far as none is in them.
+    pub(super) fn give_back(&self, places: usize) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.shrink_to(places);
+    }
+
     fn post(&self, letter: Letter<M>) -> Result<(), Letter<M>> {
         {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);

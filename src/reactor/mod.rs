@@ -13,6 +13,7 @@
 
 mod clock;
 mod deadlines;
+mod ebb;
 mod mailbox;
 mod settle;
 mod turn;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use deadlines::Deadlines;
+use ebb::Ebb;
 pub(crate) use mailbox::{Letter, Mailbox, Post};
 
 use crate::buf::{Budget, Slab};
@@ -58,6 +60,7 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     table: Slab<Option<Entry<S::State>>>,
     live: usize,
     deadlines: Deadlines,
+    ebb: Ebb,
     clock: Clock,
     shared: Shared,
     /// Collects what is said in one dispatch. Empty between dispatches.
@@ -101,6 +104,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             table: Slab::default(),
             live: 0,
             deadlines: Deadlines::default(),
+            ebb: Ebb::default(),
             clock: Clock::start(),
             shared: Shared::new(limits, budget),
             cork: Vec::new(),
@@ -185,7 +189,8 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         let next = self
             .deadlines
             .next()
-            .min(self.stop_at.unwrap_or(Tick::NEVER));
+            .min(self.stop_at.unwrap_or(Tick::NEVER))
+            .min(self.ebb.due());
         (next != Tick::NEVER).then(|| next.elapsed().saturating_sub(instant))
     }
 
@@ -193,6 +198,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     pub(crate) fn run(&mut self, mut turned: impl FnMut(&Self)) -> io::Result<()> {
         while !self.is_finished() {
             self.poll_once(None)?;
+            self.ebb();
             turned(self);
         }
         events::stop_ended(self.is_cut());

@@ -21,7 +21,7 @@
 //!           shutdown ─ recv until 0 ─ close
 //!
 //!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
-//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals)
+//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals), trim_heap
 //! ```
 //!
 //! Descriptors go in as [`BorrowedFd`](std::os::fd::BorrowedFd) and come out as [`OwnedFd`](std::os::fd::OwnedFd), so
@@ -65,6 +65,7 @@ mod event;
 mod file;
 mod flags;
 mod flaky;
+mod heap;
 mod hook;
 mod options;
 mod poll;
@@ -97,6 +98,7 @@ pub use errno::{AcceptError, StreamError, accept_error, errno_name, stream_error
 pub use event::{eventfd, eventfd_read, eventfd_write};
 pub use file::{Beneath, FileKind, FileStat, fstat, openat2, pread, sendfile};
 pub use flaky::Flaky;
+pub use heap::trim_heap;
 pub use options::{SocketOption, setsockopt};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
 pub use probe::{Probe, Silent, Verdict};

@@ -432,6 +432,10 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         Waker::eventfd(self.wake.clone())
     }
 
+    fn give_back(&mut self) {
+        self.slots.give_back();
+    }
+
     fn teardown(&mut self, _limit: Duration) -> io::Result<()> {
         // Nothing is in flight between two calls: the kernel holds no memory of ours.
         Ok(())

@@ -102,6 +102,11 @@ impl Default for Slot {
 }
 
 impl Slot {
+    /// Whether it is nobody's.
+    fn is_vacant(&self) -> bool {
+        self.fd.is_none() && self.flags == Flags::default()
+    }
+
     /// What the poller has to watch.
     pub(super) fn interest(&self) -> Interest {
         Interest {
@@ -116,8 +121,11 @@ impl Slot {
 pub(super) struct Slots {
     slab: Slab<Slot>,
     free: Vec<u32>,
-    /// The first index that was never used.
+    /// The first index that was never used, or was forgotten.
     fresh: u32,
+    /// The newest generation of all slots that were given back: those in their place begin with it, so that no stale token
+    /// matches.
+    oldest: u32,
     /// How many slots are in use, closing ones included.
     live: u32,
 }
@@ -126,7 +134,11 @@ impl Slots {
     /// The name that the next socket will have. It is taken by [`occupy`](Self::occupy).
     pub(super) fn vacant(&mut self) -> Token {
         let index = self.free.last().copied().unwrap_or(self.fresh);
-        self.slab.reach(index);
+        let generation = self.oldest;
+        self.slab.reach_with(index, || Slot {
+            generation,
+            ..Slot::default()
+        });
         Token {
             index,
             generation: self.slab.at(index).map_or(0, |slot| slot.generation),
@@ -187,8 +199,30 @@ impl Slots {
         self.live -= 1;
     }
 
+    /// Gives back the memory of slots that nobody uses, a thousand at a time. From then on the lowest indices are used
+    /// first, so that more of it falls free.
+    pub(super) fn give_back(&mut self) {
+        let oldest = &mut self.oldest;
+        self.slab.give_back(|slots| {
+            let newest = slots.iter().map(|slot| slot.generation).max().unwrap_or(0);
+            let idle = Token::may_forget(newest) && slots.iter().all(Slot::is_vacant);
+            if idle {
+                *oldest = newest.max(*oldest);
+            }
+            idle
+        });
+        let end = u32::try_from(self.slab.len()).unwrap_or(u32::MAX);
+        self.fresh = self.fresh.min(end);
+        self.free.retain(|index| *index < end);
+        self.free.sort_unstable_by(|one, other| other.cmp(one));
+        self.free.shrink_to_fit();
+    }
+
     /// How many slots are in use.
     pub(super) fn live(&self) -> u32 {
         self.live
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -432,6 +432,10 @@ impl<P: Probe> Driver for Uring<P> {
         Waker::eventfd(self.wake.clone())
     }
 
+    fn give_back(&mut self) {
+        self.slots.give_back();
+    }
+
     fn teardown(&mut self, limit: Duration) -> io::Result<()> {
         self.finish(limit)
     }

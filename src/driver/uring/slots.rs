@@ -92,6 +92,9 @@ pub(super) struct Slots {
     pub(super) table: u32,
     free_plain: Vec<u32>,
     fresh_plain: u32,
+    /// The newest generation of all slots that were given back: those in their place begin with it, so that no stale token
+    /// matches.
+    oldest: u32,
     /// How many direct descriptors are in use, closing ones included.
     pub(super) direct_live: u32,
 }
@@ -103,6 +106,7 @@ impl Slots {
             table,
             free_plain: Vec::new(),
             fresh_plain: table,
+            oldest: 0,
             direct_live: 0,
         }
     }
@@ -129,8 +133,11 @@ impl Slots {
     }
 
     fn occupy(&mut self, index: u32, fd: Option<OwnedFd>, state: State) -> Token {
-        self.slab.reach(index);
-        let mut generation = 0;
+        let mut generation = self.oldest;
+        self.slab.reach_with(index, || Slot {
+            generation,
+            ..Slot::default()
+        });
         if let Some(slot) = self.slab.at_mut(index) {
             debug_assert_eq!(
                 slot.state,
@@ -180,6 +187,20 @@ impl Slots {
         }
     }
 
+    /// Gives back the memory of slots that nobody uses, a thousand at a time.
+    pub(super) fn give_back(&mut self) {
+        let oldest = &mut self.oldest;
+        self.slab.give_back(|slots| {
+            let newest = slots.iter().map(|slot| slot.generation).max().unwrap_or(0);
+            let vacant = |slot: &Slot| slot.state == State::Vacant;
+            let idle = Token::may_forget(newest) && slots.iter().all(vacant);
+            if idle {
+                *oldest = newest.max(*oldest);
+            }
+            idle
+        });
+    }
+
     /// Makes an index usable again, under the next generation.
     pub(super) fn free(&mut self, token: Token) {
         if let Some(slot) = self.known(token) {
@@ -196,3 +217,6 @@ impl Slots {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
