@@ -6,13 +6,14 @@ use std::time::Duration;
 
 pub(crate) const HELP: &str = "
 crowd [--to 127.0.0.1:8091] [--path /ws] [--connections 1000] [--rate 40000] [--hold SECONDS] [--after SECONDS]
-      [--broadcasts N] [--publish /publish] [--probe] [--pid PID]
+      [--broadcasts N] [--publish /publish] [--probe] [--pid PID] [--storm SECONDS]
 
 --rate         connections that are begun in a second, at most
 --hold         seconds to stay when all are open
 --broadcasts   how often /publish is asked for, and a message awaited on every connection
 --probe        one echo after the other on eight more connections, from the beginning to the end
 --pid          the server's process: its memory and processor time are shown
+--storm        no crowd: connect and close, again and again, for so many seconds
 --after        seconds to wait when all are closed, to see what memory is given back";
 
 pub(crate) struct Args {
@@ -26,6 +27,7 @@ pub(crate) struct Args {
     pub(crate) publish: String,
     pub(crate) probe: bool,
     pub(crate) pid: Option<u32>,
+    pub(crate) storm: Option<Duration>,
 }
 
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
@@ -40,6 +42,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
         publish: "/publish".to_owned(),
         probe: false,
         pid: None,
+        storm: None,
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} wants a value"));
@@ -54,6 +57,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, Str
             "--publish" => args.publish = value()?,
             "--probe" => args.probe = true,
             "--pid" => args.pid = Some(number(&word, &value()?)?),
+            "--storm" => args.storm = Some(Duration::from_secs(number(&word, &value()?)?)),
             _ => return Err(format!("unknown option {word}")),
         }
     }

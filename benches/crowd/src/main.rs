@@ -20,6 +20,7 @@ mod client;
 mod frames;
 mod prober;
 mod socket;
+mod storm;
 mod watch;
 
 use std::process::ExitCode;
@@ -58,6 +59,13 @@ fn run(args: &Args) -> std::io::Result<bool> {
     let gate = Arc::new(Barrier::new(threads + 1));
     let watch = Watch::new(args.pid);
     watch.line("empty", &shared, None);
+    if let Some(time) = args.storm {
+        storm::storm(args.to, time, &shared, &watch, args.probe)?;
+        thread::sleep(Duration::from_secs(args.after));
+        watch.line("after", &shared, None);
+        return Ok(true);
+    }
+    let cpu = watch.cpu_seconds();
     let began = Instant::now();
     let clients: Vec<_> = (0..threads)
         .map(|number| {
@@ -76,12 +84,22 @@ fn run(args: &Args) -> std::io::Result<bool> {
     });
     gate.wait();
     let opened = open(args, &shared, &watch, began);
+    watch.cost(
+        "opened",
+        shared.open.load(Ordering::Relaxed),
+        began.elapsed().as_secs_f64(),
+        watch.cpu_seconds() - cpu,
+    );
     if args.hold > Duration::ZERO {
         hold(args, &shared, &watch);
     }
     let mut heard = true;
     for number in 1..=args.broadcasts {
         heard &= broadcast(args, &shared, &watch, number)?;
+    }
+    if args.broadcasts > 0 {
+        let figures = socket::ask(args.to, "/figures")?;
+        println!("figures: {}", figures.lines().last().unwrap_or_default());
     }
     shared.closing.store(true, Ordering::Relaxed);
     let began = Instant::now();

@@ -65,6 +65,14 @@ pub(crate) fn connect(epoll: i32, source: Ipv4Addr, to: SocketAddrV4) -> io::Res
 }
 
 fn begin(epoll: i32, fd: i32, source: Ipv4Addr, to: SocketAddrV4) -> io::Result<()> {
+    match connect_from(fd, source, to) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        _ => {}
+    }
+    watch(epoll, fd, libc::EPOLL_CTL_ADD, libc::EPOLLOUT)
+}
+
+fn connect_from(fd: i32, source: Ipv4Addr, to: SocketAddrV4) -> io::Result<()> {
     option(fd, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, &1i32)?;
     // Closing resets: no TIME_WAIT keeps the port, and nothing is waited for (socket(7), SO_LINGER).
     let linger = libc::linger {
@@ -77,13 +85,20 @@ fn begin(epoll: i32, fd: i32, source: Ipv4Addr, to: SocketAddrV4) -> io::Result<
     // SAFETY: the kernel reads `length` bytes of each address, which live through the calls.
     unsafe {
         check(libc::bind(fd, (&raw const from).cast(), length))?;
-        let answer = check(libc::connect(fd, (&raw const to).cast(), length));
-        match answer {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-            _ => {}
-        }
+        check(libc::connect(fd, (&raw const to).cast(), length)).map(drop)
     }
-    watch(epoll, fd, libc::EPOLL_CTL_ADD, libc::EPOLLOUT)
+}
+
+/// Connects from `source`, and waits until that is done.
+pub(crate) fn connect_blocking(source: Ipv4Addr, to: SocketAddrV4) -> io::Result<i32> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: shares no memory with the kernel.
+    let fd = check(unsafe { libc::socket(libc::AF_INET, kind, 0) })?;
+    let connected = connect_from(fd, source, to);
+    if connected.is_err() {
+        close(fd);
+    }
+    connected.map(|()| fd)
 }
 
 /// Has `epoll` watch for something to receive, instead of room to send.

@@ -56,6 +56,18 @@ impl Watch {
         self.server("status", "VmHWM:")
     }
 
+    /// What connections cost the server: how many it could take with a processor of its own, since here the clients have
+    /// their part of it.
+    pub(crate) fn cost(&self, what: &str, count: usize, seconds: f64, cpu: f64) {
+        let count = count as f64;
+        println!(
+            "{what} {count}: {:.0} a second; server CPU {cpu:.2} s, {:.1} µs each: {:.0} a server-CPU-second",
+            count / seconds,
+            cpu * 1e6 / count,
+            count / cpu
+        );
+    }
+
     /// One line of the log.
     pub(crate) fn line(&self, phase: &str, shared: &Shared, since: Option<Duration>) {
         let since = since.map_or(String::new(), |since| {

@@ -110,6 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let ledger = bound.ledger();
     let (publisher, stopper) = (bound.publisher(), bound.stopper());
+    let figures = publisher.clone();
     thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         stopper.stop();
@@ -121,6 +122,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
     println!("{report:?}");
     println!("{:?}", ledger.figures());
+    println!("{:?}", figures.figures());
     let each: Vec<u64> = ledger.workers().map(|worker| worker.accepted).collect();
     println!("accepted by worker: {each:?}");
     Ok(())
