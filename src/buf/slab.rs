@@ -91,6 +91,17 @@ impl<T> Slab<T> {
         segment.get_mut(index as usize & (SEGMENT - 1))
     }
 
+    /// The elements from `first` on, up to `count` of them, as far as they lie in one segment.
+    #[inline]
+    pub(crate) fn run_mut(&mut self, first: u32, count: usize) -> &mut [T] {
+        let (number, within) = (first >> SEGMENT_BITS, first as usize & (SEGMENT - 1));
+        let segment = self.segments.get_mut(number as usize);
+        let behind = segment.and_then(|segment| segment.get_mut(within..));
+        let behind = behind.unwrap_or_default();
+        let count = count.min(behind.len());
+        &mut behind[..count]
+    }
+
     /// Every element with its index.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
         (0..).zip(&mut self.segments).flat_map(|(number, segment)| {

@@ -16,6 +16,9 @@ fn an_index_costs_its_segment_only() {
     let indices: Vec<u32> = slab.iter_mut().map(|(index, _)| index).collect();
     assert!(indices.into_iter().eq(19 * 1024..20 * 1024));
     slab.reach_with(5, || 7);
+    assert_eq!(slab.run_mut(4, 3), [7, 7, 7]);
+    assert_eq!(slab.run_mut(1000, 64).len(), 24);
+    assert!(slab.run_mut(1024, 64).is_empty() && slab.run_mut(u32::MAX, 1).is_empty());
     assert_eq!((slab.at(5), slab.at(20_000)), (Some(&7), Some(&0)));
 }
 
