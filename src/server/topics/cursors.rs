@@ -156,6 +156,9 @@ impl Cursors {
         let gone = self.log.drain(..everybodys);
         let bytes = gone.map(|entry| entry.bytes()).sum();
         self.bytes -= bytes;
+        if self.log.is_empty() {
+            self.log.shrink_to(PORTION_ENTRIES_MAX);
+        }
         bytes
     }
 

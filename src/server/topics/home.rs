@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::postman::To;
-use super::{Entry, News, Postman, TopicFigures};
+use super::{Entry, News, Postman, TopicFigures, give_back};
 use crate::driver::Token;
 use crate::limits::Limits;
 use crate::ws::Kind;
@@ -121,6 +121,7 @@ impl Homes {
         }
         if home.is_over() {
             self.topics.remove(topic);
+            give_back(&mut self.topics);
         }
     }
 }

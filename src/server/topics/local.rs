@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use super::cursors::Cursors;
 use super::own::{Standing, Subscription, TopicNumber};
-use super::{Entry, WAITING_BYTES_MAX};
+use super::{Entry, WAITING_BYTES_MAX, give_back};
 use crate::buf::Places;
 use crate::driver::Token;
 
@@ -120,6 +120,7 @@ impl Locals {
         }
         if local.is_over() {
             self.numbers.remove(&local.name);
+            give_back(&mut self.numbers);
             // The number stays its own as long as it is queued.
             if !local.queued {
                 self.topics.take(topic.place());
@@ -203,6 +204,11 @@ impl Locals {
     /// Whether nobody subscribes here, and nothing is kept.
     pub(in crate::server) fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.numbers.is_empty() && self.bytes == 0
+    }
+
+    /// For how many names there is room.
+    pub(super) fn names_room(&self) -> usize {
+        self.numbers.capacity()
     }
 
     /// Bytes of all logs.

@@ -32,6 +32,9 @@ mod postman;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 pub(super) use entry::Entry;
 pub(super) use figures::Counters;
 pub use figures::TopicFigures;
@@ -56,3 +59,12 @@ const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// as resident memory of 200,000 empty messages: 176 bytes each in a log, and a place before a box is 72 bytes larger.
 /// Without it, 64 MiB of empty messages would be nearly 6 GiB of memory.
 const RECORD_BYTES: usize = 256;
+
+/// Gives back the memory of names that are forgotten, when seven of eight are: so rarely that each removal pays for one
+/// move of a name at most.
+fn give_back<T>(names: &mut HashMap<Arc<str>, T>) {
+    const KEPT: usize = 1024;
+    if names.capacity() > 2 * KEPT && names.len() < names.capacity() / 8 {
+        names.shrink_to(KEPT.max(2 * names.len()));
+    }
+}

@@ -169,6 +169,23 @@ fn a_topic_that_is_left_while_it_is_queued_keeps_its_number_till_then() {
 }
 
 #[test]
+fn many_topics_that_were_left_leave_no_memory_behind() {
+    let topics: Vec<Arc<str>> = (0..20_000)
+        .map(|number| number.to_string().into())
+        .collect();
+    let mut locals = Seated::default();
+    for topic in &topics {
+        locals.welcome(topic, token(0), 0);
+    }
+    assert!(locals.names_room() >= 20_000);
+    for topic in &topics {
+        assert!(locals.leave(topic, token(0)));
+    }
+    assert!(locals.is_empty());
+    assert!(locals.names_room() <= 4096);
+}
+
+#[test]
 fn nobody_gets_what_was_before_it() {
     let topic: Arc<str> = "t".into();
     let mut locals = Seated::default();
