@@ -55,6 +55,13 @@ impl Deadlines {
     /// Sets or, with [`Tick::NEVER`], removes a connection's deadline.
     #[inline]
     pub(super) fn set(&mut self, index: u32, at: Tick) {
+        // A busy connection is set many times to the same tick.
+        if self.due.at(index).is_none_or(|due| due.0 != at) {
+            self.change(index, at);
+        }
+    }
+
+    fn change(&mut self, index: u32, at: Tick) {
         let group = index >> GROUP_BITS;
         if at != Tick::NEVER {
             self.due.reach(index);
