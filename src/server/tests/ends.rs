@@ -49,7 +49,12 @@ fn who_says_close_and_sends_no_more_is_not_waited_for() {
     let cases: [(&[&[u8]], usize); 5] = [
         (&[LAST], 0),
         (&[b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", LAST], 0),
-        (&[b"GET /large HTTP/1.0\r\nHost: a\r\n\r\n"], 0),
+        (
+            &[b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
+            0,
+        ),
+        // Where close is what the version means, nobody has promised anything.
+        (&[b"GET /x HTTP/1.0\r\nHost: a\r\n\r\n"], 1),
         // What came behind it would be answered with a reset, which may destroy the reply (RFC 9112 §9.6).
         (&[LAST, b"x"], 1),
         // So would a body of which a part is still on its way.

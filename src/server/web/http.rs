@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::buf::{Ceiling, Input};
 use crate::conn::Io;
 use crate::conn::exchange::Exchange;
-use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, Reading, ReplyTo, Status};
+use crate::http::{CONTINUE_REPLY, Error, Event, Framing, Head, Reading, ReplyTo, Status, Version};
 use crate::reactor::Post;
 use crate::server::answer::{Answer, Opening, Outcome, Portion, Then, encode_response};
 use crate::server::compression::Offer;
@@ -104,7 +104,9 @@ impl<H: Handler> Web<H> {
         if !head.has_body() && head.framing != Framing::Chunked {
             // The end follows at once; it says nothing more.
             let _ = exchange.next(input, io);
-            exchange.peer_done = !to.keep_alive && input.is_empty() && !io.more_follows;
+            // An HTTP/1.0 peer has promised nothing: to close is what its version means.
+            let says_close = to.version == Version::Http11 && !to.keep_alive;
+            exchange.peer_done = says_close && input.is_empty() && !io.more_follows;
             return self.answer(to, head, &mut [], exchange, application, io);
         }
         let index = io.token.index;
