@@ -87,8 +87,11 @@ pub(crate) struct Config {
     pub(crate) accepts_per_turn: u32,
     /// The most bytes that one receive lends (readiness drivers). Default 64 KiB.
     pub(crate) receive_bytes: usize,
-    /// How many buffers of 2 KiB the ring receives into; a power of two. Default 256.
+    /// How many times 2 KiB the ring has to receive into; a power of two. Default 256.
     pub(crate) ring_buffers: u16,
+    /// Whether receives share the ring's buffers, one behind the other, where the kernel does that well (6.16+). Otherwise
+    /// each takes 2 KiB of its own. Default true.
+    pub(crate) ring_shares_buffers: bool,
     /// How many submissions the ring holds; a power of two. Default 1024.
     pub(crate) ring_entries: u32,
     /// How many completions the ring holds before it overflows; a power of two. Default 4096.
@@ -102,6 +105,7 @@ impl Default for Config {
             accepts_per_turn: 64,
             receive_bytes: 64 * 1024,
             ring_buffers: 256,
+            ring_shares_buffers: true,
             ring_entries: 1024,
             ring_completions: 4096,
         }

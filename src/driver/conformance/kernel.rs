@@ -31,8 +31,8 @@ impl Fresh for Flaky {
     }
 }
 
-/// A driver on the real kernel.
-pub(super) struct Kernel<D: Driver> {
+/// A driver on the real kernel, or as it would be on an `OLD` one.
+pub(super) struct Kernel<D: Driver, const OLD: bool = false> {
     driver: D,
 }
 
@@ -53,7 +53,7 @@ impl<P: Probe> Counts for crate::driver::uring::Uring<P> {
     const COUNTS_ACCEPTS: bool = false;
 }
 
-impl<D: Driver<Probe: Fresh> + Counts> Rig for Kernel<D> {
+impl<D: Driver<Probe: Fresh> + Counts, const OLD: bool> Rig for Kernel<D, OLD> {
     type Driver = D;
     type Peer = Socket;
     type Host = Socket;
@@ -64,7 +64,9 @@ impl<D: Driver<Probe: Fresh> + Counts> Rig for Kernel<D> {
     const SHORTENS: bool = D::Probe::ACTIVE;
 
     fn open(config: &Config) -> Self {
-        let driver = D::open(config, D::Probe::fresh()).expect("the driver opens");
+        let mut config = config.clone();
+        config.ring_shares_buffers &= !OLD;
+        let driver = D::open(&config, D::Probe::fresh()).expect("the driver opens");
         Self { driver }
     }
 

@@ -211,9 +211,9 @@ macro_rules! alone {
 /// What only a ring can pass.
 #[cfg(feature = "io-uring")]
 macro_rules! ring {
-    ($probe:ty) => {
+    ($rig:ty) => {
         tests! {
-            $probe;
+            $rig;
             ring:
                 a_dry_buffer_group_loses_nothing
                 an_overflown_completion_queue_loses_nothing
@@ -223,7 +223,10 @@ macro_rules! ring {
                 a_head_waits_for_its_file
                 stages_are_given_back
                 a_full_submission_queue_does_not_prolong_the_turn
-                a_turn_that_is_broken_off_loses_nothing;
+                a_turn_that_is_broken_off_loses_nothing
+                a_message_that_came_at_once_is_lent_at_once
+                a_large_send_is_done_at_once
+                many_who_never_stop_starve_nobody;
         }
     };
 }
@@ -244,12 +247,12 @@ macro_rules! poller {
 /// The suite on `io_uring`.
 #[cfg(feature = "io-uring")]
 macro_rules! uring {
-    ($name:ident, $probe:ty) => {
+    ($name:ident, $probe:ty, $old:literal) => {
         mod $name {
-            type Rig = super::kernel::Kernel<crate::driver::uring::Uring<$probe>>;
+            type Rig = super::kernel::Kernel<crate::driver::uring::Uring<$probe>, $old>;
             contract!(Rig);
             sleeping!(Rig);
-            ring!($probe);
+            ring!(Rig);
             alone!(ring: a_ring_needs_no_descriptors on Rig);
         }
     };
@@ -273,9 +276,11 @@ poller!(mio, crate::driver::mio::Mio, crate::sys::Silent);
 #[cfg(feature = "mio")]
 poller!(mio_flaky, crate::driver::mio::Mio, crate::sys::Flaky);
 #[cfg(feature = "io-uring")]
-uring!(uring, crate::sys::Silent);
+uring!(uring, crate::sys::Silent, false);
 #[cfg(feature = "io-uring")]
-uring!(uring_flaky, crate::sys::Flaky);
+uring!(uring_flaky, crate::sys::Flaky, false);
+#[cfg(feature = "io-uring")]
+uring!(uring_as_before_6_16, crate::sys::Silent, true);
 sim!(sim, 0, 0);
 sim!(sim_as_a_ring, 1, 0);
 sim!(sim_by_chance, 0, 7);

@@ -22,6 +22,7 @@ pub(super) fn config() -> Config {
         accepts_per_turn: 64,
         receive_bytes: 16 * 1024,
         ring_buffers: 64,
+        ring_shares_buffers: true,
         ring_entries: 64,
         ring_completions: 256,
     }

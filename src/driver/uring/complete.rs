@@ -12,6 +12,9 @@ use super::slots::{Flags, State};
 use super::{Address, Event, Lend, Op, Probe, Token, Uring, op};
 use crate::buf::{FileSlice, SendBuf};
 
+/// One lend has at most this many bytes, if several completions can be joined.
+const LEND_BYTES_MAX: usize = 64 * 1024;
+
 /// What came of a completion.
 pub(super) enum Outcome {
     Nothing,
@@ -22,7 +25,6 @@ pub(super) enum Outcome {
         socket: Token,
         from: Address,
         truncated: bool,
-        buffer: u16,
         range: Range<usize>,
     },
 }
@@ -92,8 +94,12 @@ impl<P: Probe> Uring<P> {
     /// Gives back the buffer of a completion that nobody wants.
     pub(super) fn discard(&mut self, completion: Completion) {
         if let Some(buffer) = completion.buffer() {
-            self.buffers.taken();
-            self.buffers.give_back(buffer);
+            let more = completion.buffer_more();
+            let len = completion.outcome().unwrap_or(0);
+            self.buffers.received(buffer, len, more);
+            if !more {
+                self.buffers.give_back(buffer);
+            }
         }
     }
 
@@ -124,18 +130,45 @@ impl<P: Probe> Uring<P> {
                 let Some(buffer) = completion.buffer() else {
                     return Outcome::Nothing;
                 };
-                self.buffers.taken();
+                let more = completion.buffer_more();
                 self.lend = Some(Lend {
                     token,
-                    buffer,
-                    rest: 0..count,
+                    rest: self.buffers.received(buffer, count, more),
+                    buffers: buffer..buffer + u16::from(!more),
                 });
+                self.gather(completion.user_data);
                 Outcome::Received
             }
             Err(error) => {
                 self.discard(completion);
                 self.receive_failed(token, error)
             }
+        }
+    }
+
+    /// Joins to the lend what the same receive brought next, if it lies right behind in the memory: so a message that took
+    /// several buffers is seen whole, and answered at once.
+    fn gather(&mut self, receive: u64) {
+        while let Some(lend) = self.lend.as_mut() {
+            if lend.rest.len() >= LEND_BYTES_MAX {
+                return;
+            }
+            let buffers = &self.buffers;
+            let next = self.ring.next_if(&mut self.probe, |next| {
+                // The last one of a receive has more to say than its bytes.
+                let comes = next.user_data == receive && next.more() && next.result > 0;
+                comes
+                    && next
+                        .buffer()
+                        .is_some_and(|buffer| buffers.end(buffer) == lend.rest.end)
+            });
+            let Some((next, buffer)) = next.and_then(|next| Some((next, next.buffer()?))) else {
+                return;
+            };
+            let more = next.buffer_more();
+            let range = self.buffers.received(buffer, next.result as usize, more);
+            lend.rest.end = range.end;
+            lend.buffers.end = buffer + u16::from(!more);
         }
     }
 
@@ -184,6 +217,21 @@ impl<P: Probe> Uring<P> {
             buf: sending.finish(&mut self.stages),
             result,
         })
+    }
+
+    /// Submits a send of `bytes` now, behind whatever waits, and gives its buffer back if the socket took all of it.
+    pub(super) fn sent_at_once(&mut self, token: Token, bytes: usize) -> Option<SendBuf> {
+        self.ring.submit(&mut self.probe);
+        let send = token.pack(op::SEND);
+        self.ring.take_last(&mut self.probe, |last| {
+            last.user_data == send && last.outcome().is_ok_and(|count| count == bytes)
+        })?;
+        self.in_flight -= 1;
+        let slot = self.slots.open(token)?;
+        slot.in_flight -= 1;
+        let mut sending = slot.send.take()?;
+        sending.took(bytes);
+        Some(sending.finish(&mut self.stages))
     }
 
     /// Submits the next operation of a send.
@@ -265,7 +313,7 @@ impl<P: Probe> Uring<P> {
     }
 
     /// The next bytes of the last receive, if a probe splits lends; otherwise all of them.
-    pub(super) fn next_of_lend(&mut self) -> Option<(Token, u16, Range<usize>)> {
+    pub(super) fn next_of_lend(&mut self) -> Option<(Token, Range<usize>)> {
         let token = self.lend.as_ref()?.token;
         let open = self.slots.open(token).is_some();
         let lend = self.lend.as_mut()?;
@@ -279,13 +327,15 @@ impl<P: Probe> Uring<P> {
             .clamp(1, lend.rest.len());
         let range = lend.rest.start..lend.rest.start + len;
         lend.rest.start += len;
-        Some((token, lend.buffer, range))
+        Some((token, range))
     }
 
     /// Lets the kernel have the buffers back that the last event showed.
     pub(super) fn return_lend(&mut self) {
         if let Some(lend) = self.lend.take() {
-            self.buffers.give_back(lend.buffer);
+            for buffer in lend.buffers {
+                self.buffers.give_back(buffer);
+            }
         }
         if let Some(datagrams) = self.datagrams.as_mut() {
             datagrams.return_lend();

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use io_uring::types::RecvMsgOut;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Filling};
 use super::complete::Outcome;
 use super::ring::{Completion, Ring};
 use super::send::Sending;
@@ -33,7 +33,7 @@ impl Datagrams {
         // SAFETY: all zeros is a valid msghdr: null pointers with zero lengths.
         let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         template.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-        let buffers = Buffers::register(ring, DATAGRAMS, BUFFERS, BUFFER_BYTES)?;
+        let buffers = Buffers::register(ring, DATAGRAMS, BUFFERS, BUFFER_BYTES, Filling::Once)?;
         Ok(Self {
             buffers,
             template,
@@ -42,8 +42,8 @@ impl Datagrams {
         })
     }
 
-    pub(super) fn lend(&mut self, buffer: u16, range: Range<usize>) -> &mut [u8] {
-        self.buffers.lend(buffer, range)
+    pub(super) fn lend(&mut self, range: Range<usize>) -> &mut [u8] {
+        self.buffers.lend(range)
     }
 
     pub(super) fn leak(&mut self) {
@@ -86,10 +86,12 @@ impl<P: Probe> Uring<P> {
             return Outcome::Nothing;
         };
         datagrams.return_lend();
-        if let Some(buffer) = completion.buffer() {
-            datagrams.buffers.taken();
+        let outcome = completion.outcome();
+        let lent = completion.buffer().map(|buffer| {
             datagrams.lend = Some(buffer);
-        }
+            let len = *outcome.as_ref().unwrap_or(&0);
+            datagrams.buffers.received(buffer, len, false)
+        });
         let Some(slot) = self.slots.known(socket) else {
             return Outcome::Nothing;
         };
@@ -107,8 +109,8 @@ impl<P: Probe> Uring<P> {
         if !completion.more() {
             self.receive_again(socket);
         }
-        match (completion.outcome(), completion.buffer()) {
-            (Ok(count), Some(buffer)) => self.parse_datagram(socket, buffer, count),
+        match (outcome, lent) {
+            (Ok(_), Some(lent)) => self.parse_datagram(socket, lent),
             (Err(error), _)
                 if !matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ECANCELED)) =>
             {
@@ -122,17 +124,18 @@ impl<P: Probe> Uring<P> {
         }
     }
 
-    fn parse_datagram(&mut self, socket: Token, buffer: u16, count: usize) -> Outcome {
+    fn parse_datagram(&mut self, socket: Token, lent: Range<usize>) -> Outcome {
         let Some(datagrams) = self.datagrams.as_mut() else {
             return Outcome::Nothing;
         };
-        let bytes = datagrams.buffers.lend(buffer, 0..count);
+        let at = lent.start;
+        let bytes = datagrams.buffers.lend(lent);
         let start = bytes.as_ptr();
         let Ok(parsed) = RecvMsgOut::parse(bytes, &datagrams.template) else {
             return Outcome::Nothing;
         };
         let payload = parsed.payload_data();
-        let offset = payload.as_ptr() as usize - start as usize;
+        let offset = at + (payload.as_ptr() as usize - start as usize);
         let range = offset..offset + payload.len();
         let truncated = parsed.is_payload_truncated();
         let from = address_of(parsed.name_data(), parsed.incoming_name_len());
@@ -140,7 +143,6 @@ impl<P: Probe> Uring<P> {
             socket,
             from,
             truncated,
-            buffer,
             range,
         }
     }

@@ -12,7 +12,8 @@
 //! submission, many completions. (Multishot from the start lost 12 % where each connection carries one request, and won
 //! 5 % on kept ones.) Nothing waits for a connection's memory: buffers are chosen when bytes arrive.
 //!
-//! A send is one operation at a time: its bytes, then pieces of its file, read into memory and sent (`send`).
+//! A send is one operation at a time: its bytes, then pieces of its file, read into memory and sent (`send`). Small ones
+//! leave together, with the call that waits; a large one leaves at once.
 //!
 //! A closed connection's slot lives until the kernel has answered everything that is in flight (`close`).
 //!
@@ -36,6 +37,7 @@ mod teardown;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,15 +57,19 @@ use crate::sys::{self, Address, Kind, Mode, Probe, SocketOption};
 
 /// The group that streams receive into.
 const STREAMS: u16 = 0;
-/// One receive of a stream brings at most this many bytes.
-const BUFFER_BYTES: u32 = 2048;
+/// A receive that is not multishot brings at most this many bytes: who was left without a buffer shares them fairly.
+const SINGLE_BYTES_MAX: u32 = 32 * 1024;
+/// A send of at least this many bytes is submitted at once, with whatever else waits. Its memory is then used again by the
+/// next one, while it is in the cache: with 100 messages of 16 KB in a turn that outweighs a system call for each.
+const AT_ONCE_BYTES_MIN: usize = 8 * 1024;
 
 /// The bytes that the last event lent.
 struct Lend {
     token: Token,
-    buffer: u16,
-    /// What has not been shown yet, when a probe splits lends.
-    rest: std::ops::Range<usize>,
+    /// Where they lie in the memory of all buffers; what was shown already, if a probe splits lends, apart.
+    rest: Range<usize>,
+    /// The buffers that end in them. The kernel gets these back.
+    buffers: Range<u16>,
 }
 
 /// A driver on io_uring, watched by probe `P`.
@@ -182,7 +188,7 @@ impl<P: Probe> Uring<P> {
         let entry = if flags.has(Flags::STAYS) {
             op::recv_multishot(target, STREAMS)
         } else {
-            op::recv(target, STREAMS)
+            op::recv(target, STREAMS, SINGLE_BYTES_MAX)
         };
         // SAFETY: the entry points to nothing; the kernel takes a buffer of the group, which lives as long as the ring.
         unsafe { self.submit(token, op::RECEIVE, entry) };
@@ -225,7 +231,7 @@ impl<P: Probe> Driver for Uring<P> {
         ring.io
             .submitter()
             .register_files_sparse(config.connections_max)?;
-        let buffers = Buffers::register(&ring, STREAMS, config.ring_buffers, BUFFER_BYTES)?;
+        let buffers = buffers::for_streams(&ring, config)?;
         let wake = Arc::new(sys::eventfd(&mut probe)?);
         // The ring waits for it, and a non-blocking file would answer EAGAIN instead.
         sys::set_mode(&mut probe, wake.as_fd(), Mode::Blocking)?;
@@ -301,7 +307,13 @@ impl<P: Probe> Driver for Uring<P> {
             slot.send.is_none(),
             "at most one send is in flight per connection"
         );
+        let whole = Sending::fits_one(&buf).then(|| buf.remaining());
         self.go_on_sending(token, Sending::new(buf));
+        if let Some(bytes) = whole.filter(|bytes| *bytes >= AT_ONCE_BYTES_MIN)
+            && let Some(buf) = self.sent_at_once(token, bytes)
+        {
+            return Submit::Done(buf);
+        }
         Submit::InFlight
     }
 
@@ -380,10 +392,10 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn next_event(&mut self) -> Option<Event<'_>> {
-        if let Some((token, buffer, range)) = self.next_of_lend() {
+        if let Some((token, range)) = self.next_of_lend() {
             return Some(Event::Received {
                 token,
-                bytes: self.buffers.lend(buffer, range),
+                bytes: self.buffers.lend(range),
             });
         }
         loop {
@@ -403,20 +415,19 @@ impl<P: Probe> Driver for Uring<P> {
                 complete::Outcome::Nothing => {}
                 complete::Outcome::Event(event) => self.queued.push_back(event),
                 complete::Outcome::Received => {
-                    let (token, buffer, range) = self.next_of_lend()?;
+                    let (token, range) = self.next_of_lend()?;
                     return Some(Event::Received {
                         token,
-                        bytes: self.buffers.lend(buffer, range),
+                        bytes: self.buffers.lend(range),
                     });
                 }
                 complete::Outcome::Datagram {
                     socket,
                     from,
                     truncated,
-                    buffer,
                     range,
                 } => {
-                    let bytes = self.datagrams.as_mut()?.lend(buffer, range);
+                    let bytes = self.datagrams.as_mut()?.lend(range);
                     return Some(Event::Datagram {
                         socket,
                         from,

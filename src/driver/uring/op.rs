@@ -89,9 +89,10 @@ pub(super) fn accept_multishot(listener: RawFd) -> squeue::Entry {
         .build()
 }
 
-/// recv(2) into a buffer of the group, once.
-pub(super) fn recv(target: Target, group: u16) -> squeue::Entry {
-    let entry = on!(target, |fd| opcode::Recv::new(fd, std::ptr::null_mut(), 0)
+/// recv(2) of at most `bytes_max` into a buffer of the group, once.
+pub(super) fn recv(target: Target, group: u16, bytes_max: u32) -> squeue::Entry {
+    let nowhere = std::ptr::null_mut();
+    let entry = on!(target, |fd| opcode::Recv::new(fd, nowhere, bytes_max)
         .buf_group(group)
         .build());
     entry.flags(squeue::Flags::BUFFER_SELECT)

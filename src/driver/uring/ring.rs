@@ -32,6 +32,11 @@ impl Completion {
         cqueue::buffer_select(self.flags)
     }
 
+    /// Whether the kernel keeps that buffer, because it is not full.
+    pub(super) fn buffer_more(self) -> bool {
+        cqueue::buffer_more(self.flags)
+    }
+
     /// The result as the system call of the same name would have returned it.
     pub(super) fn outcome(self) -> io::Result<usize> {
         usize::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
@@ -101,6 +106,26 @@ impl Ring {
             let _ = self.enter(probe, 0, Some(Duration::ZERO));
             self.collect();
         }
+    }
+
+    /// Submits everything, and neither waits nor lets the kernel work off what has happened meanwhile: only what the
+    /// submissions answer at once completes. What is refused stays in the queue.
+    pub(super) fn submit<P: Probe>(&mut self, probe: &mut P) {
+        let to_submit = self.io.submission().len() as u32;
+        let call = Call::IoUringEnter {
+            fd: self.io.as_raw_fd(),
+            to_submit,
+            min_complete: 0,
+            flags: 0,
+        };
+        // The crate's own `submit` asks for events whenever some are there. They may be receives, and take every buffer.
+        // SAFETY: without flags io_uring_enter(2) reads no argument, so there is none to keep alive.
+        let result = unsafe {
+            let submitter = self.io.submitter();
+            submitter.enter::<libc::sigset_t>(to_submit, 0, 0, None)
+        };
+        probe.after(&call, result.as_ref().map(|submitted| *submitted));
+        self.collect();
     }
 
     /// Submits everything and waits for one completion, at most `timeout`. One system call, unless completions overflow.
@@ -184,14 +209,44 @@ impl Ring {
     pub(super) fn next<P: Probe>(&mut self, probe: &mut P) -> Option<Completion> {
         self.due = self.due.checked_sub(1)?;
         let completion = self.completions.pop_front()?;
-        if P::ACTIVE {
-            let Completion {
-                user_data,
-                result,
-                flags,
-            } = completion;
-            probe.completed(super::op::name(user_data), user_data, result, flags);
-        }
+        tell(probe, completion);
         Some(completion)
+    }
+
+    /// The next completion of this turn, if it is wanted.
+    pub(super) fn next_if<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        wanted: impl FnOnce(&Completion) -> bool,
+    ) -> Option<Completion> {
+        if self.due == 0 || !self.completions.front().is_some_and(wanted) {
+            return None;
+        }
+        self.next(probe)
+    }
+
+    /// The newest completion, if it is wanted and belongs to no turn yet.
+    pub(super) fn take_last<P: Probe>(
+        &mut self,
+        probe: &mut P,
+        wanted: impl FnOnce(&Completion) -> bool,
+    ) -> Option<Completion> {
+        if self.completions.len() == self.due || !self.completions.back().is_some_and(wanted) {
+            return None;
+        }
+        let completion = self.completions.pop_back()?;
+        tell(probe, completion);
+        Some(completion)
+    }
+}
+
+fn tell<P: Probe>(probe: &mut P, completion: Completion) {
+    if P::ACTIVE {
+        let Completion {
+            user_data,
+            result,
+            flags,
+        } = completion;
+        probe.completed(super::op::name(user_data), user_data, result, flags);
     }
 }

@@ -43,6 +43,11 @@ impl Sending {
         Self::to(buf, None)
     }
 
+    /// Whether a buffer leaves with one submission.
+    pub(super) fn fits_one(buf: &SendBuf) -> bool {
+        buf.file_left().is_none() && buf.bytes_left() <= SUBMISSION_BYTES_MAX
+    }
+
     /// A datagram to `address`.
     pub(super) fn to(buf: SendBuf, address: Option<socket2::SockAddr>) -> Box<Self> {
         let empty = libc::iovec {
