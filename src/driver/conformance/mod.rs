@@ -226,6 +226,7 @@ macro_rules! ring {
                 a_turn_that_is_broken_off_loses_nothing
                 a_message_that_came_at_once_is_lent_at_once
                 a_large_send_is_done_at_once
+                a_first_answer_that_is_stuck_does_not_deafen
                 many_who_never_stop_starve_nobody;
         }
     };

@@ -291,6 +291,29 @@ pub(super) fn a_large_send_is_done_at_once<R: Rig<Driver: Figures>>() {
     assert_eq!(run.hear(&mut peer, 7), b"the end");
 }
 
+/// The second receive waits a turn for the first answer, and no longer.
+pub(super) fn a_first_answer_that_is_stuck_does_not_deafen<R: Rig<Driver: Figures>>() {
+    let mut run = Run::<R>::new();
+    let (token, mut peer) = run.client();
+    peer.write(b"all of it, please");
+    let mut answered = false;
+    while !answered {
+        run.turn_with(Duration::from_millis(4), |hands, seen| {
+            if matches!(seen, Seen::Received(..)) && !answered {
+                answered = true;
+                let submit = hands.send(token, pooled(&pattern(16 << 20)));
+                assert!(matches!(submit, Submit::InFlight), "nobody reads");
+            }
+        });
+    }
+    run.until_received(token, 17);
+    peer.write(b"and more");
+    run.until_received(token, 25);
+    assert!(run.driver().unsent(token) > 0);
+    run.close(token);
+    run.until_closed(token);
+}
+
 /// Peers that never stop are more than the buffers can serve; who sends little is heard all the same.
 pub(super) fn many_who_never_stop_starve_nobody<R: Rig<Driver: Figures>>() {
     let mut run = Run::<R>::with(&Config {

@@ -88,6 +88,8 @@ pub(crate) struct Uring<P: Probe> {
     rearm: Vec<Token>,
     /// Those among them for which no buffer was left. They come first.
     starved: Vec<Token>,
+    /// Those whose first send has just begun: they are received from one turn later, if they are still there then.
+    answered: Vec<Token>,
     lend: Option<Lend>,
     datagrams: Option<Datagrams>,
     /// Addresses that connect(2) reads, by slot.
@@ -156,11 +158,36 @@ impl<P: Probe> Uring<P> {
     fn arm_receives(&mut self) {
         let mut starved = std::mem::take(&mut self.starved);
         let mut rearm = std::mem::take(&mut self.rearm);
-        for token in starved.drain(..).chain(rearm.drain(..)) {
+        let mut answered = std::mem::take(&mut self.answered);
+        for token in answered.drain(..) {
             self.arm_receive(token);
+        }
+        self.answered = answered;
+        for token in starved.drain(..) {
+            self.arm_receive(token);
+        }
+        for token in rearm.drain(..) {
+            if self.may_go(token) {
+                self.answered.push(token);
+            } else {
+                self.arm_receive(token);
+            }
         }
         // Keep the lists' memory. Arming queues nothing.
         (self.starved, self.rearm) = (starved, rearm);
+    }
+
+    /// Whether a connection has asked for the first time and is being answered. Often it is closed then: a receive that
+    /// was armed meanwhile would have to be cancelled and waited for.
+    fn may_go(&mut self, token: Token) -> bool {
+        let Some(slot) = self.slots.open(token) else {
+            return false;
+        };
+        if !slot.flags.has(Flags::STAYS) || slot.flags.has(Flags::KNOWN) {
+            return false;
+        }
+        slot.flags.set(Flags::KNOWN);
+        slot.send.is_some()
     }
 
     fn arm_receive(&mut self, token: Token) {
@@ -245,6 +272,7 @@ impl<P: Probe> Driver for Uring<P> {
             queued: VecDeque::new(),
             rearm: Vec::new(),
             starved: Vec::new(),
+            answered: Vec::new(),
             lend: None,
             datagrams: None,
             connecting: HashMap::new(),
@@ -383,7 +411,8 @@ impl<P: Probe> Driver for Uring<P> {
         }
         self.arm_receives();
         self.arm_accepts();
-        let timeout = if self.queued.is_empty() && self.lend.is_none() {
+        let idle = self.queued.is_empty() && self.lend.is_none() && self.answered.is_empty();
+        let timeout = if idle {
             self.until_retry(timeout)
         } else {
             Some(Duration::ZERO)

@@ -54,6 +54,9 @@ impl Flags {
     /// A poll has nothing to tell that was not told, and would repeat it for ever.
     pub(super) const UNWATCHABLE: Self = Self(1 << 10);
 
+    /// Its first request is behind it: whether it goes with the answer was waited for, one turn long.
+    pub(super) const KNOWN: Self = Self(1 << 11);
+
     pub(super) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
     }
