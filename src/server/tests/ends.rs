@@ -46,7 +46,7 @@ fn a_connection_is_idle_after_any_reply() {
 #[test]
 fn who_says_close_and_sends_no_more_is_not_waited_for() {
     const LAST: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let cases: [(&[&[u8]], usize); 5] = [
+    let cases: [(&[&[u8]], usize); 6] = [
         (&[LAST], 0),
         (&[b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", LAST], 0),
         (
