@@ -58,7 +58,8 @@ impl<T> Slab<T> {
         self.segments[number] = (0..SEGMENT).map(|_| make()).collect();
     }
 
-    /// Gives back the segments of which `is_idle` says that nobody uses them. Their indices may be reached again. Looks at all of them, so it belongs in no turn that is in a hurry.
+    /// Gives back the segments of which `is_idle` says that nobody uses them. Their indices may be reached again. Looks at
+    /// all of them, so it belongs in no turn that is in a hurry.
     pub(crate) fn give_back(&mut self, mut is_idle: impl FnMut(&[T]) -> bool) {
         for segment in &mut self.segments {
             if !segment.is_empty() && is_idle(segment) {

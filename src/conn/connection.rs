@@ -205,6 +205,10 @@ impl<T> Connection<T> {
 
     /// Input after the end of our interest: counted, so that a peer cannot make us read for ever.
     fn forget(&mut self, count: usize, turn: &mut Dispatch<'_>) {
+        if count > 0 {
+            // It had said that nothing would come.
+            self.stream.flags.clear(Flags::PEER_DONE);
+        }
         if self.stream.life == Life::Lingering {
             self.stream.count = self.stream.count.saturating_add(count as u32);
             if self.stream.count > turn.shared.limits.linger_bytes_max {

@@ -95,6 +95,9 @@ pub(crate) trait Service {
     /// A turn is over.
     fn turned(&mut self);
 
+    /// A crowd has gone: memory that only it needed can be given back.
+    fn give_back(&mut self) {}
+
     /// The connection is over. Nothing can be sent.
     fn closed(&mut self, token: Token, state: Self::State);
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Looking through the tables takes as long as they are, so it is done when half of those who needed them have gone, and a
-//! while later: a server whose crowd comes and goes keeps its memory. A turn compares two numbers. This does not know what
-//! a connection is.
+//! while later: a server whose crowd comes and goes keeps its memory. A turn compares three numbers. Each worker looks at its
+//! own crowd. This does not know what a connection is.
 
 use super::Reactor;
 use crate::conn::{Service, Tick};
@@ -30,6 +30,8 @@ pub(super) struct Ebb {
     /// The most connections since memory was last given back.
     most: usize,
     due: Tick,
+    /// When the heap is to be trimmed, of which the process has one.
+    trim: Tick,
 }
 
 impl Default for Ebb {
@@ -37,6 +39,7 @@ impl Default for Ebb {
         Self {
             most: 0,
             due: Tick::NEVER,
+            trim: Tick::NEVER,
         }
     }
 }
@@ -44,7 +47,7 @@ impl Default for Ebb {
 impl Ebb {
     /// When memory will be given back, if nobody comes.
     pub(super) fn due(&self) -> Tick {
-        self.due
+        self.due.min(self.trim)
     }
 
     /// Notes how many connections there are. True if it is time to give memory back.
@@ -59,6 +62,7 @@ impl Ebb {
             *self = Self {
                 most: live,
                 due: Tick::NEVER,
+                trim: self.trim,
             };
             return true;
         }
@@ -70,8 +74,15 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     /// Gives memory back, if a crowd has gone.
     #[inline]
     pub(super) fn ebb(&mut self) {
-        if self.ebb.note(self.live, self.shared.now) {
+        let now = self.shared.now;
+        if self.ebb.note(self.live, now) {
             self.give_back();
+            self.ebb.trim = now;
+        }
+        if self.ebb.trim <= now {
+            // Workers whose crowds went together take turns.
+            let trimmed = sys::trim_heap();
+            self.ebb.trim = if trimmed { Tick::NEVER } else { now.after(1) };
         }
     }
 
@@ -84,7 +95,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.mailbox.give_back(KEPT_PLACES);
         self.letters.shrink_to(KEPT_PLACES);
         self.expired.shrink_to(KEPT_PLACES);
-        sys::trim_heap();
+        self.service.give_back();
     }
 }
 

@@ -8,7 +8,8 @@
 //! *Settle* is the one place where a connection's wishes become I/O: send what was said, pause or resume receiving,
 //! send FIN, close, set the deadline. It runs right behind each dispatch, so a reply leaves at once and in one send.
 //!
-//! The loop does not know what the bytes mean, and makes no system call itself.
+//! The loop does not know what the bytes mean, and makes no system call itself, but for giving back the heap's memory when
+//! a crowd has gone (`ebb`).
 #![forbid(unsafe_code)]
 
 mod clock;

@@ -132,11 +132,11 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             }
             None => self.accept_again(id),
         }
-        let flags = Flags::READING.and(Flags::READABLE);
         let registered = if L::EDGE {
+            let flags = Flags::READING.and(Flags::READABLE);
             self.register(fd, flags, L::initial(Interest::READ))
         } else {
-            Ok(self.register_late(fd, flags))
+            Ok(self.register_late(id, fd))
         };
         match registered {
             Ok(token) => {
@@ -151,7 +151,11 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     }
 
     /// Nothing more can be held now. `None`: the table is full, which is no failure.
-    fn exhausted(&mut self, id: ListenerId, error: Option<io::Error>) -> Option<Event<'static>> {
+    pub(super) fn exhausted(
+        &mut self,
+        id: ListenerId,
+        error: Option<io::Error>,
+    ) -> Option<Event<'static>> {
         let listening = self.listening(id)?;
         let first = !listening.exhausted;
         listening.exhausted = true;

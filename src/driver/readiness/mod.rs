@@ -60,8 +60,8 @@ pub(crate) struct Readiness<L: Poller, P: Probe> {
     due: usize,
     /// How many of the poller's reports were looked at in this turn.
     reported: usize,
-    /// Accepted in this turn.
-    late: Vec<Token>,
+    /// Accepted in this turn, and by whom.
+    late: Vec<(Token, ListenerId)>,
     /// Answers that were known at once. They come before anything new.
     queued: VecDeque<Event<'static>>,
     /// The memory that is lent.
@@ -134,21 +134,25 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         self.due += self.ready.len() - before;
     }
 
-    /// What is known already, and what comes of serving the queue.
+    /// What was known already, of connections that are still there.
+    fn next_known(&mut self) -> Option<Event<'static>> {
+        while let Some(event) = self.queued.pop_front() {
+            if let Event::Closed { token, .. } = event {
+                self.slots.free(token);
+                return Some(event);
+            }
+            let lives = |token| self.slots.open(token).is_some();
+            if event.dies_with().is_none_or(lives) {
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    /// What comes of serving the queue.
     #[inline(never)]
     fn next_served(&mut self) -> Option<Event<'_>> {
         loop {
-            if let Some(event) = self.queued.pop_front() {
-                if let Event::Closed { token, .. } = event {
-                    self.slots.free(token);
-                } else if event
-                    .dies_with()
-                    .is_some_and(|token| self.slots.open(token).is_none())
-                {
-                    continue;
-                }
-                return Some(event);
-            }
             self.due = self.due.checked_sub(1)?;
             let (kind, token) = Token::unpack(self.ready.pop_front()?);
             match kind {
@@ -395,6 +399,10 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         // Before the wait: a place that came free in the last turn may be all that a client waits for.
         self.retry_accept();
         self.register_those_left();
+        if L::EDGE {
+            // Reports of a turn that was broken off would not come again.
+            let _ = self.next_input();
+        }
         let timeout = if self.ready.is_empty() && self.queued.is_empty() {
             self.until_retry(timeout)
         } else {
@@ -420,8 +428,10 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
                     bytes: &mut self.buffer[..count],
                 });
             }
-            // An end or an error was queued meanwhile: it comes before the next input.
-            if self.queued.is_empty() && self.poller.ready(self.reported).is_some() {
+            if let Some(event) = self.next_known() {
+                return Some(event);
+            }
+            if self.poller.ready(self.reported).is_some() {
                 continue;
             }
             return self.next_served();

@@ -1,4 +1,4 @@
-//! Which calls a send with a file makes, and how many in a turn.
+//! Which calls a send with a file makes, and a connection that comes and goes, and how many in a turn.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -9,15 +9,24 @@ use super::{Config, Driver, Event, FileSlice, Poller, Readiness, SendBuf, Submit
 use crate::buf::Part;
 use crate::sys::{Call, Probe, Verdict};
 
-/// Notes the calls that move bytes out.
+/// Notes the calls that move bytes out, and what the poller is told of.
 #[derive(Default)]
-struct Calls(Vec<String>);
+struct Calls {
+    lines: Vec<String>,
+    /// The poller has no room for another socket.
+    full: bool,
+}
 
 impl Probe for Calls {
     const ACTIVE: bool = true;
 
-    fn before(&mut self, _call: &Call<'_>) -> Verdict {
-        Verdict::Go
+    fn before(&mut self, call: &Call<'_>) -> Verdict {
+        match call {
+            Call::EpollCtl { op, .. } if self.full && *op == libc::EPOLL_CTL_ADD => {
+                Verdict::Refuse(libc::ENOSPC)
+            }
+            _ => Verdict::Go,
+        }
     }
 
     fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
@@ -33,9 +42,10 @@ impl Probe for Calls {
             Call::Send { flags, .. } => format!("send{} = {sent}", more(flags)),
             Call::Sendmsg { flags, .. } => format!("sendmsg{} = {sent}", more(flags)),
             Call::Sendfile { offset, count, .. } => format!("sendfile {offset} {count}"),
+            Call::EpollCtl { op, events, .. } => format!("epoll_ctl {op} {events:#x}"),
             _ => return,
         };
-        self.0.push(line);
+        self.lines.push(line);
     }
 }
 
@@ -45,6 +55,7 @@ fn open<L: Poller>() -> (Readiness<L, Calls>, Token, TcpStream) {
     let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("connect");
     let (ours, _) = listener.accept().expect("accept");
     let token = driver.adopt(ours.into()).expect("adopt");
+    calls(&mut driver);
     (driver, token, peer)
 }
 
@@ -60,7 +71,7 @@ fn with_file(head: Part, len: u64) -> SendBuf {
 }
 
 fn calls<L: Poller>(driver: &mut Readiness<L, Calls>) -> Vec<String> {
-    std::mem::take(&mut driver.probe().0)
+    std::mem::take(&mut driver.probe().lines)
 }
 
 fn a_head_promises_its_file<L: Poller>() {
@@ -91,18 +102,121 @@ fn a_turn_sends_one_piece<L: Poller>() {
     let len = 3 << 20;
     let submit = driver.send(token, with_file(Part::Static(b"head"), len));
     assert!(matches!(submit, Submit::InFlight), "{submit:?}");
-    assert_eq!(calls(&mut driver), ["send more = 4", "sendfile 0 262144"]);
+    assert_eq!(
+        calls(&mut driver)[..2],
+        ["send more = 4", "sendfile 0 262144"]
+    );
     let mut sent = false;
     while !sent {
         driver.wait(Some(Duration::from_secs(5))).expect("wait");
         while let Some(event) = driver.next_event() {
             sent |= matches!(event, Event::Sent { result: Ok(()), .. });
         }
-        let calls = calls(&mut driver);
+        let mut calls = calls(&mut driver);
+        calls.retain(|call| call.starts_with("send"));
         assert!(calls.len() <= 1, "in one turn: {calls:?}");
     }
     driver.close(token);
     assert_eq!(reader.join().expect("it read"), 4 + len);
+}
+
+/// A level-triggered driver that accepts, and a client of it that has sent three bytes.
+#[cfg(feature = "epoll")]
+fn accepting() -> (
+    Readiness<crate::driver::epoll::Epoll, Calls>,
+    std::net::SocketAddr,
+) {
+    let mut driver = Readiness::open(&Config::default(), Calls::default()).expect("opens");
+    let how = crate::driver::ListenOptions {
+        backlog: 16,
+        reuse_port: false,
+        options: Vec::new(),
+    };
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let listener =
+        crate::driver::Listener::open(&mut crate::sys::Silent, &any, &how).expect("a free port");
+    let address = listener.address.inet().expect("an internet address");
+    driver.listen(listener).expect("listens");
+    calls(&mut driver);
+    (driver, address)
+}
+
+/// What comes in one turn, in words.
+#[cfg(feature = "epoll")]
+fn turn(driver: &mut Readiness<crate::driver::epoll::Epoll, Calls>) -> Vec<(&'static str, Token)> {
+    driver.wait(Some(Duration::from_secs(5))).expect("wait");
+    let mut seen = Vec::new();
+    while let Some(event) = driver.next_event() {
+        let nobody = Token {
+            index: u32::MAX,
+            generation: 0,
+        };
+        seen.push(match event {
+            Event::Accepted { token, .. } => ("accepted", token),
+            Event::Received { token, .. } => ("received", token),
+            Event::Closed { token, .. } => ("closed", token),
+            Event::Failed { token, .. } => ("failed", token),
+            Event::AcceptFailed { .. } => ("accept failed", nobody),
+            _ => ("something else", nobody),
+        });
+    }
+    seen
+}
+
+#[cfg(feature = "epoll")]
+#[test]
+fn epoll_is_not_told_of_who_asks_one_thing_and_goes() {
+    use std::io::Write;
+    let (mut driver, address) = accepting();
+    let mut peer = TcpStream::connect(address).expect("connect");
+    peer.write_all(b"one").expect("written");
+    let seen = turn(&mut driver);
+    let [("accepted", token), ("received", _)] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(driver.send_at_once(token, b"reply"), 5);
+    driver.close(token);
+    assert!(matches!(turn(&mut driver)[..], [("closed", _)]));
+    assert_eq!(calls(&mut driver), ["send = 5"]);
+}
+
+#[cfg(feature = "epoll")]
+#[test]
+fn epoll_is_told_of_who_stays_as_it_is_then() {
+    use std::io::Write;
+    let (mut driver, address) = accepting();
+    let mut peer = TcpStream::connect(address).expect("connect");
+    peer.write_all(b"one").expect("written");
+    let seen = turn(&mut driver);
+    let [("accepted", token), ("received", _)] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    driver.pause_recv(token);
+    driver.wait(Some(Duration::ZERO)).expect("wait");
+    assert_eq!(calls(&mut driver), ["epoll_ctl 1 0x0"], "once, and paused");
+    driver.resume_recv(token);
+    assert_eq!(calls(&mut driver), ["epoll_ctl 3 0x1"]);
+    peer.write_all(b"two").expect("written");
+    assert!(matches!(turn(&mut driver)[..], [("received", _)]));
+}
+
+#[cfg(feature = "epoll")]
+#[test]
+fn nobody_is_turned_away_because_epoll_has_no_room() {
+    use std::io::Write;
+    let (mut driver, address) = accepting();
+    let mut peer = TcpStream::connect(address).expect("connect");
+    peer.write_all(b"one").expect("written");
+    driver.probe().full = true;
+    assert!(matches!(
+        turn(&mut driver)[..],
+        [("accepted", _), ("received", _)]
+    ));
+    assert!(matches!(turn(&mut driver)[..], [("accept failed", _)]));
+    peer.write_all(b"two").expect("written");
+    driver.probe().full = false;
+    let seen = turn(&mut driver);
+    assert!(matches!(seen[..], [("received", _)]), "{seen:?}");
 }
 
 macro_rules! on {

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::poller::{Interest, Poller};
 use super::slots::Flags;
-use super::{Event, Op, Probe, Readiness, Token, key};
+use super::{Event, ListenerId, Op, Probe, Readiness, Token, key};
 
 impl<L: Poller, P: Probe> Readiness<L, P> {
     /// Registers a socket that is connected, or about to be.
@@ -34,43 +34,50 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         Ok(token)
     }
 
-    /// Takes a socket in whose poller is told of it before the next wait, if it still exists then: whoever asks one thing
-    /// and goes costs no epoll_ctl(2). A level-triggered poller reports what has come meanwhile.
-    pub(super) fn register_late(&mut self, fd: OwnedFd, flags: Flags) -> Token {
+    /// Takes an accepted socket in, whose poller is told of it before the next wait, if it still exists then: whoever
+    /// asks one thing and goes costs no epoll_ctl(2). A level-triggered poller reports what has come meanwhile.
+    pub(super) fn register_late(&mut self, listener: ListenerId, fd: OwnedFd) -> Token {
         let token = self.slots.vacant();
-        let flags = flags.and(Flags::LATE);
+        let flags = Flags::READING.and(Flags::READABLE).and(Flags::LATE);
         self.slots.occupy(token, fd, flags, Interest::NONE);
-        self.late.push(token);
+        self.late.push((token, listener));
         token
     }
 
-    /// Tells the poller of those that are still there.
+    /// Tells the poller of those that are still there. Where the kernel has no room for one (ENOSPC, ENOMEM), it is
+    /// tried again before the next wait, and accepting rests: nobody is turned away.
     pub(super) fn register_those_left(&mut self) {
-        let mut late = std::mem::take(&mut self.late);
-        for token in late.drain(..) {
-            let Some(slot) = self.slots.open_mut(token) else {
-                continue;
-            };
-            slot.flags.clear(Flags::LATE);
-            let Some(fd) = slot
-                .fd
-                .as_ref()
-                .filter(|_| !slot.flags.has(Flags::DETACHED))
-            else {
-                continue;
+        let mut refused = None;
+        let Self {
+            late,
+            slots,
+            poller,
+            probe,
+            ..
+        } = self;
+        late.retain(|&(token, listener)| {
+            let Some(slot) = slots.open_mut(token) else {
+                return false;
             };
             let interest = slot.interest();
-            slot.registered = interest;
+            let watched = slot
+                .fd
+                .as_ref()
+                .filter(|_| !slot.flags.has(Flags::DETACHED));
             let key = token.pack(key::SOCKET);
-            if let Err(error) = self.poller.add(&mut self.probe, fd.as_fd(), key, interest) {
-                self.queued.push_back(Event::Failed {
-                    token,
-                    op: Op::Receive,
-                    error,
-                });
+            let added = watched.map(|fd| poller.add(probe, fd.as_fd(), key, interest));
+            if let Some(Err(error)) = added {
+                refused = Some((listener, error));
+                return true;
             }
+            slot.flags.clear(Flags::LATE);
+            slot.registered = interest;
+            false
+        });
+        if let Some((listener, error)) = refused {
+            let event = self.exhausted(listener, Some(error));
+            self.queued.extend(event);
         }
-        self.late = late;
     }
 
     /// Tells a level-triggered poller what is wanted of a socket now. An edge-triggered one was told everything once.

@@ -46,11 +46,15 @@ fn a_connection_is_idle_after_any_reply() {
 #[test]
 fn who_says_close_and_sends_no_more_is_not_waited_for() {
     const LAST: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let cases: [(&[&[u8]], usize); 6] = [
+    let cases: [(&[&[u8]], usize); 7] = [
         (&[LAST], 0),
         (&[b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", LAST], 0),
         (
             &[b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
+            0,
+        ),
+        (
+            &[b"HEAD /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"],
             0,
         ),
         // Where close is what the version means, nobody has promised anything.
@@ -75,6 +79,26 @@ fn who_says_close_and_sends_no_more_is_not_waited_for() {
         assert!(peer.is_ended(), "{pieces:?}");
         assert_eq!(server.reactor.live(), lingering, "{pieces:?}");
     }
+}
+
+#[test]
+fn who_goes_on_behind_its_close_is_waited_for() {
+    let mut server = Simulated::new(0, Limits::default());
+    let peer = server.connect();
+    peer.set_window(1000);
+    peer.write(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    server.settle();
+    peer.write(b"x");
+    server.settle();
+    peer.set_window(usize::MAX);
+    while !peer.is_ended() {
+        peer.read();
+        server.settle();
+    }
+    assert_eq!(server.reactor.live(), 1, "its reply is not put at risk");
+    peer.end();
+    server.settle();
+    assert_eq!(server.reactor.live(), 0);
 }
 
 #[test]

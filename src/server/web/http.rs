@@ -266,13 +266,15 @@ impl<H: Handler> Web<H> {
             let Answer {
                 then, keep_alive, ..
             } = answer;
+            let may_keep = io.may_keep(before);
             match then {
-                Then::Nothing if io.may_keep(before) => exchange.replied(keep_alive, io),
-                then => rest = Some((then, keep_alive)),
+                Then::Nothing if may_keep => exchange.replied(keep_alive, io),
+                then => rest = Some((then, keep_alive, may_keep)),
             }
         });
         let upgraded = match rest {
-            Some((then, keep_alive)) => answered(then, keep_alive, before, exchange, io),
+            Some((then, keep_alive, true)) => answered(then, keep_alive, before, exchange, io),
+            Some(_) => refuse_full(before, exchange, io),
             None => None,
         };
         if returned.is_none() {
@@ -343,10 +345,8 @@ fn answered(
     exchange: &mut Exchange,
     io: &mut Io<'_>,
 ) -> Option<Box<Opening>> {
-    if !io.may_keep(before) || !io.has_room_if(then.held_bytes()) {
-        io.take_back(before);
-        exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
-        return None;
+    if !io.has_room_if(then.held_bytes()) {
+        return refuse_full(before, exchange, io);
     }
     match then {
         Then::Nothing => exchange.replied(keep_alive, io),
@@ -366,6 +366,14 @@ fn answered(
     None
 }
 
+/// At the memory ceiling: takes back what was said since `before` bytes were, and refuses instead.
+#[cold]
+fn refuse_full(before: usize, exchange: &mut Exchange, io: &mut Io<'_>) -> Option<Box<Opening>> {
+    io.take_back(before);
+    exchange.refuse_with(Status::SERVICE_UNAVAILABLE, FULL, io);
+    None
+}
+
 /// Encodes a reply that came from another thread, and says what became of it.
 pub(super) fn answer_later(
     response: &Response,
@@ -382,12 +390,14 @@ pub(super) fn answer_later(
     let (out, date) = io.out_and_date();
     let answer = encode_response(response, body, out, date, to, offer);
     let outcome = answer.outcome();
-    if let Then::Nothing = answer.then
-        && io.may_keep(before)
-    {
-        exchange.reply_came(answer.keep_alive, io);
-    } else {
-        answered(answer.then, answer.keep_alive, before, exchange, io);
+    match answer.then {
+        _ if !io.may_keep(before) => {
+            refuse_full(before, exchange, io);
+        }
+        Then::Nothing => exchange.reply_came(answer.keep_alive, io),
+        then => {
+            answered(then, answer.keep_alive, before, exchange, io);
+        }
     }
     outcome
 }

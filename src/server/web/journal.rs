@@ -95,6 +95,15 @@ impl Journal {
         self.peers.as_ref()?.at(index)?.as_ref()
     }
 
+    /// Gives back the memory of addresses that nobody has.
+    pub(super) fn give_back(&mut self) {
+        if let Some(peers) = &mut self.peers {
+            peers.give_back(|places| places.iter().all(Option::is_none));
+        }
+        self.arriving.shrink_to_fit();
+        self.kept.shrink_to_fit();
+    }
+
     /// Notes a request before its handler takes it. `None` if nobody wants to know.
     #[inline]
     pub(super) fn note<'b>(&mut self, index: u32, head: &Head<'b>) -> Option<Noted<'b>> {

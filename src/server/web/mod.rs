@@ -262,6 +262,10 @@ impl<H: Handler> Service for Web<H> {
         self.topics.turned();
     }
 
+    fn give_back(&mut self) {
+        self.journal.give_back();
+    }
+
     fn stopping(&mut self, state: &mut Self::State, io: &mut Io<'_>) {
         match &mut state.protocol {
             Protocol::Http(exchange) => exchange.stopping(io),
