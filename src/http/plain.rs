@@ -9,9 +9,9 @@
 //!
 //! It reads what the loops of [`line`] read, and says the same about it, or says nothing: a head with anything unusual
 //! in it (another method or version, a line that is malformed or not here yet) is left to them, so that every fault
-//! is found and named in one place. What costs time there is that each byte is looked up by itself: for a head of 49
-//! bytes with one field this takes 560 instructions instead of 1040, for a browser's of 893 bytes 2200
-//! instead of 4030 (callgrind, the decoder's whole work).
+//! is found and named in one place. What costs time there is that each byte is looked up by itself: this takes about half
+//! of their instructions, for a head with one field as for a browser's with fourteen (the decoder's whole work: `cargo
+//! bench -- --instructions head`; benches/instructions.txt has the counts).
 //!
 //! It does not know whether the machine can do this; see [`plain_simd`](super::plain_simd), which asks.
 #![forbid(unsafe_code)]

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Counts repeat to the instruction on a busy machine, where times do not. They are not times: a memory access and an
-//! addition count the same. memcpy(3) is told not to use `rep movsb`, which callgrind counts once for every byte. valgrind knows AVX2 and not AVX-512: programs that ask the processor see one with AVX2.
+//! addition count the same. memcpy(3) is told not to use `rep movsb`, which callgrind counts once for every byte. valgrind
+//! knows AVX2 and not AVX-512: programs that ask the processor see one with AVX2.
 #![forbid(unsafe_code)]
 
 use std::env;
