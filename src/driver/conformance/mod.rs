@@ -225,6 +225,7 @@ macro_rules! ring {
                 a_full_submission_queue_does_not_prolong_the_turn
                 a_turn_that_is_broken_off_loses_nothing
                 a_message_that_came_at_once_is_lent_at_once
+                much_that_came_at_once_is_lent_in_pieces
                 a_large_send_is_done_at_once
                 a_first_answer_that_is_stuck_does_not_deafen
                 many_who_never_stop_starve_nobody;

@@ -247,6 +247,36 @@ pub(super) fn a_message_that_came_at_once_is_lent_at_once<R: Rig<Driver: Figures
     );
 }
 
+/// What waits in the kernel is received into whole buffers, and lent in pieces as a poller would.
+pub(super) fn much_that_came_at_once_is_lent_in_pieces<R: Rig<Driver: Figures>>() {
+    const LEND_BYTES_MAX: usize = 64 * 1024;
+    let mut run = Run::<R>::with(&Config {
+        ring_buffers: Config::default().ring_buffers,
+        ..config()
+    });
+    let (token, mut peer) = run.client();
+    let sent = pattern(200_000);
+    for _ in 0..8 {
+        run.driver().pause_recv(token);
+        run.settle();
+        run.seen.clear();
+        // The socket's buffers grow with use, so that later rounds find more in them.
+        let mut rest = &sent[peer.write(&sent)..];
+        run.driver().resume_recv(token);
+        run.play("every byte", |run| {
+            rest = &rest[peer.write(rest)..];
+            run.turn();
+            (received(&run.seen, token).len() == sent.len()).then_some(())
+        });
+        assert!(run.received(token) == sent, "in order");
+        for seen in &run.seen {
+            if let Seen::Received(_, bytes) = seen {
+                assert!(bytes.len() <= LEND_BYTES_MAX, "{} at once", bytes.len());
+            }
+        }
+    }
+}
+
 /// A large send gives its buffer back in the same call, if the socket takes it.
 pub(super) fn a_large_send_is_done_at_once<R: Rig<Driver: Figures>>() {
     let mut run = Run::<R>::new();

@@ -12,7 +12,8 @@ use super::slots::{Flags, State};
 use super::{Address, Event, Lend, Op, Probe, Token, Uring, op};
 use crate::buf::{FileSlice, SendBuf};
 
-/// One lend has at most this many bytes, if several completions can be joined.
+/// An event shows at most this many bytes, as it does on a poller. The kernel may bring a whole buffer at once, which is
+/// longer, and what is joined to it comes on top.
 const LEND_BYTES_MAX: usize = 64 * 1024;
 
 /// What came of a completion.
@@ -147,7 +148,7 @@ impl<P: Probe> Uring<P> {
     }
 
     /// Joins to the lend what the same receive brought next, if it lies right behind in the memory: so a message that took
-    /// several buffers is seen whole, and answered at once.
+    /// several buffers is seen whole, and answered at once. Stops when the next event is full.
     fn gather(&mut self, receive: u64) {
         while let Some(lend) = self.lend.as_mut() {
             if lend.rest.len() >= LEND_BYTES_MAX {
@@ -312,7 +313,7 @@ impl<P: Probe> Uring<P> {
         })
     }
 
-    /// The next bytes of the last receive, if a probe splits lends; otherwise all of them.
+    /// The next bytes of the last receive: as many as an event may show, or fewer if a probe splits lends.
     pub(super) fn next_of_lend(&mut self) -> Option<(Token, Range<usize>)> {
         let token = self.lend.as_ref()?.token;
         let open = self.slots.open(token).is_some();
@@ -321,16 +322,14 @@ impl<P: Probe> Uring<P> {
             self.return_lend();
             return None;
         }
-        let len = self
-            .probe
-            .shorten(lend.rest.len())
-            .clamp(1, lend.rest.len());
+        let most = lend.rest.len().min(LEND_BYTES_MAX);
+        let len = self.probe.shorten(most).clamp(1, most);
         let range = lend.rest.start..lend.rest.start + len;
         lend.rest.start += len;
         Some((token, range))
     }
 
-    /// Lets the kernel have the buffers back that the last event showed.
+    /// Lets the kernel have the buffers back that ended in what the last event showed.
     pub(super) fn return_lend(&mut self) {
         if let Some(lend) = self.lend.take() {
             for buffer in lend.buffers {

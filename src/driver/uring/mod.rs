@@ -4,7 +4,7 @@
 //!   send / close / re-arm ──▶ submission queue ─┐
 //!                                               ├─ io_uring_enter, once per turn
 //!   next_event ◀── completions ◀────────────────┘
-//!        └─ lends a provided buffer, gives it back at the next call
+//!        └─ lends bytes in a provided buffer, until the next call; a buffer that is full goes back then
 //! ```
 //!
 //! Accepted sockets are *direct descriptors*: entries of the ring's own table, which neither cost a descriptor of the
@@ -66,7 +66,7 @@ const AT_ONCE_BYTES_MIN: usize = 8 * 1024;
 /// The bytes that the last event lent.
 struct Lend {
     token: Token,
-    /// Where they lie in the memory of all buffers; what was shown already, if a probe splits lends, apart.
+    /// Where they lie in the memory of all buffers, without those that were shown already.
     rest: Range<usize>,
     /// The buffers that end in them. The kernel gets these back.
     buffers: Range<u16>,
@@ -86,7 +86,7 @@ pub(crate) struct Uring<P: Probe> {
     queued: VecDeque<Event<'static>>,
     /// Connections to receive on again before the next wait.
     rearm: Vec<Token>,
-    /// Those among them for which no buffer was left. They come first.
+    /// As `rearm`, for those for which no buffer was left. They come first.
     starved: Vec<Token>,
     /// Those whose first send has just begun: they are received from one turn later, if they are still there then.
     answered: Vec<Token>,
@@ -143,7 +143,8 @@ impl<P: Probe> Uring<P> {
     }
 
     /// As [`receive_again`](Self::receive_again), for a connection that found no buffer: it comes before those that had
-    /// one, and takes one buffer at first. Otherwise a peer that never stops sending would have them all, turn by turn.
+    /// one, and brings [`SINGLE_BYTES_MAX`] at first. Otherwise a peer that never stops sending would have all the memory,
+    /// turn by turn.
     fn receive_first(&mut self, token: Token) {
         if let Some(slot) = self.slots.open(token)
             && !slot.flags.has(Flags::QUEUED)
@@ -154,18 +155,19 @@ impl<P: Probe> Uring<P> {
         }
     }
 
-    /// Submits the receives that are wanted. By now every lent buffer was given back.
+    /// Submits the receives that are wanted, those first that went without. By now every buffer that is full and was shown
+    /// is back.
     fn arm_receives(&mut self) {
         let mut starved = std::mem::take(&mut self.starved);
         let mut rearm = std::mem::take(&mut self.rearm);
         let mut answered = std::mem::take(&mut self.answered);
+        for token in starved.drain(..) {
+            self.arm_receive(token);
+        }
         for token in answered.drain(..) {
             self.arm_receive(token);
         }
         self.answered = answered;
-        for token in starved.drain(..) {
-            self.arm_receive(token);
-        }
         for token in rearm.drain(..) {
             if self.may_go(token) {
                 self.answered.push(token);
