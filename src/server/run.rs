@@ -25,7 +25,7 @@ const DESCRIPTORS_RESERVED: u64 = 32;
 /// With more workers than this for each processor, they are there for their descriptor tables: few run at one time.
 const WORKERS_PER_CPU_CROWDED: usize = 2;
 
-/// How many receive buffers each ring has then: 128 KiB in place of 512, which 60 workers would pay 60 times.
+/// How many times 2 KiB each ring has to receive into then: 128 KiB in place of 512, which 60 workers would pay 60 times.
 const RING_BUFFERS_CROWDED: u16 = 64;
 
 /// A server whose addresses are bound.
