@@ -150,8 +150,9 @@ impl<T> Places<T> {
         }
     }
 
-    /// The first place from `from` on that somebody has, and who. Looks at no more than 2048 places, since segments where
-    /// nobody is have none.
+    /// The first place from `from` on that somebody has, and who. Looks at no more than 2048 places: the rest of this
+    /// segment, and the first one behind it where somebody is. An empty segment between them has no places, and costs one
+    /// look.
     #[inline]
     pub(crate) fn next_from(&self, from: u32) -> Option<(u32, &T)> {
         let (first, mut within) = split(from);
