@@ -4,8 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::postman::To;
-use super::{Entry, News, Postman, TopicFigures, give_back};
-use crate::driver::Token;
+use super::{Ask, Entry, News, Postman, TopicFigures, Welcome, give_back};
 use crate::limits::Limits;
 use crate::ws::Kind;
 
@@ -94,21 +93,22 @@ impl Homes {
     pub(in crate::server) fn subscribe(
         &mut self,
         topic: Arc<str>,
-        (worker, token, ask): (usize, Token, u32),
+        ask: Ask,
         history: usize,
         postman: &mut Postman,
     ) {
         let home = self.topics.entry(topic.clone()).or_default();
         home.subscribers.resize(self.workers, 0);
-        home.subscribers[worker] += 1;
+        home.subscribers[ask.worker] += 1;
         let skipped = home.history.len().saturating_sub(history);
-        let welcome = News::Welcome {
+        let welcome = Welcome {
             topic,
-            ask,
+            ask: ask.number,
             number: home.number,
             history: home.history.iter().skip(skipped).cloned().collect(),
         };
-        postman.send(worker, To::Connection(token), welcome);
+        let to = To::Connection(ask.token);
+        postman.send(ask.worker, to, News::Welcome(welcome));
     }
 
     /// Lets a subscriber go. A topic without subscribers and history is forgotten.

@@ -21,28 +21,41 @@ pub(in crate::server) enum News {
         payload: Vec<u8>,
         key: Option<u64>,
     },
-    /// To the home: one of worker `worker`'s connections subscribes, and wants the last `history` messages.
+    /// To the home: a connection subscribes, and wants the last `history` messages.
     Subscribe {
         topic: Arc<str>,
-        worker: usize,
-        token: Token,
-        /// Which one of its subscriptions it is, if it left and came back: the welcome says so again.
-        ask: u32,
+        ask: Ask,
         history: usize,
     },
     /// To the home: one of worker `worker`'s connections has left.
     Leave { topic: Arc<str>, worker: usize },
-    /// To a worker: the subscription counts from behind `number` on; before that, it gets `history`.
-    Welcome {
-        topic: Arc<str>,
-        ask: u32,
-        number: u64,
-        history: Vec<Arc<Entry>>,
-    },
+    /// To a worker: the answer to an ask.
+    Welcome(Welcome),
     /// To a worker: a message for its subscribers.
     Entry(Arc<Entry>),
     /// To a worker that had found a full box: there is room again.
     Room,
+}
+
+/// Who asks to subscribe.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Ask {
+    pub(in crate::server) worker: usize,
+    pub(in crate::server) token: Token,
+    /// Which one of its worker's asks it is: a connection that left and came back has asked twice.
+    pub(in crate::server) number: u32,
+}
+
+/// What a home answers to an [`Ask`].
+#[derive(Debug)]
+pub(in crate::server) struct Welcome {
+    pub(in crate::server) topic: Arc<str>,
+    /// The number of the ask.
+    pub(in crate::server) ask: u32,
+    /// The number of the topic's last message: the subscription counts from behind it on.
+    pub(in crate::server) number: u64,
+    /// What was asked for of the messages up to that one.
+    pub(in crate::server) history: Vec<Arc<Entry>>,
 }
 
 impl News {

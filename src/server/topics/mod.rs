@@ -39,7 +39,7 @@ pub(super) use entry::Entry;
 pub(super) use figures::Counters;
 pub use figures::TopicFigures;
 pub(super) use home::Homes;
-pub(super) use hub::{Hub, News, is_topic};
+pub(super) use hub::{Ask, Hub, News, Welcome, is_topic};
 pub use hub::{PublishError, Publisher};
 pub(super) use local::Locals;
 pub(super) use own::{Lists, Standing, Subscription, Subscriptions};

@@ -7,8 +7,8 @@ use crate::conn::Io;
 use crate::conn::websocket::{Sent, WebSocket};
 use crate::driver::Token;
 use crate::server::topics::{
-    Entry, Homes, Hub, Lists, Locals, News, Postman, Publisher, Standing, Subscription,
-    Subscriptions, To, TopicFigures, is_topic,
+    Ask, Entry, Homes, Hub, Lists, Locals, News, Postman, Publisher, Standing, Subscription,
+    Subscriptions, To, TopicFigures, Welcome, is_topic,
 };
 use crate::server::{Handler, SUBSCRIPTIONS_MAX};
 
@@ -124,13 +124,15 @@ impl Topics {
         // One name for all who subscribe here: a million of their own would be 32 MB.
         let name = number.and_then(|number| self.locals.name(number).cloned());
         let name = name.unwrap_or_else(|| topic.into());
-        let ask = self.asked;
-        let news = News::Subscribe {
+        let ask = Ask {
             worker: self.worker,
             token,
+            number: self.asked,
+        };
+        let news = News::Subscribe {
+            topic: name.clone(),
             ask,
             history,
-            topic: name.clone(),
         };
         if !self.postman.send_now(self.postman.hub().home(&name), news) {
             return Err(SubscribeError::Busy);
@@ -138,7 +140,7 @@ impl Topics {
         self.asked = self.asked.wrapping_add(1);
         let subscription = Subscription {
             topic: self.locals.await_welcome(&name),
-            standing: Standing::awaited(ask),
+            standing: Standing::awaited(ask.number),
         };
         self.lists.add(own, subscription);
         // Each is answered by one welcome, whatever becomes of the connection.
@@ -192,17 +194,15 @@ impl Topics {
             } => self.homes.publish(&topic, kind, &payload, key, postman),
             News::Subscribe {
                 topic,
-                worker,
-                token,
                 ask,
                 history,
-            } => (self.homes).subscribe(topic, (worker, token, ask), history, postman),
+            } => self.homes.subscribe(topic, ask, history, postman),
             News::Leave { topic, worker } => self.homes.leave(&topic, worker),
             News::Entry(entry) => self.locals.add(entry),
             // Its connection has gone meanwhile.
-            News::Welcome { topic, .. } => {
+            News::Welcome(welcome) => {
                 self.unwelcomed -= 1;
-                self.give_back(topic);
+                self.give_back(welcome.topic);
             }
             // A turn ends with a flush.
             News::Room => {}
@@ -216,42 +216,28 @@ impl Topics {
     }
 
     /// A topic's home welcomes a connection: it gets the history, and from now on what comes.
-    pub(super) fn welcome(
-        &mut self,
-        member: &mut Member,
-        (topic, ask): (Arc<str>, u32),
-        number: u64,
-        history: &[Arc<Entry>],
-        io: &mut Io<'_>,
-    ) {
+    pub(super) fn welcome(&mut self, member: &mut Member, welcome: Welcome, io: &mut Io<'_>) {
         self.unwelcomed -= 1;
-        if self.take_in(&mut member.topics, &topic, ask, number, io.token) {
-            self.send(member, history, io);
+        if self.take_in(&mut member.topics, &welcome, io.token) {
+            self.send(member, &welcome.history, io);
         } else {
-            self.give_back(topic);
+            self.give_back(welcome.topic);
         }
     }
 
     /// Takes a subscriber in, if this subscription, not merely one to the same topic, is still wanted: who left and came
     /// back before the first welcome gets two, and asked for the second one's history.
-    fn take_in(
-        &mut self,
-        own: &mut Subscriptions,
-        topic: &str,
-        ask: u32,
-        number: u64,
-        token: Token,
-    ) -> bool {
-        let Some(topic) = self.locals.number(topic) else {
+    fn take_in(&mut self, own: &mut Subscriptions, welcome: &Welcome, token: Token) -> bool {
+        let Some(topic) = self.locals.number(&welcome.topic) else {
             return false;
         };
         let Some(subscription) = self.lists.find_mut(own, topic) else {
             return false;
         };
-        if subscription.standing != Standing::awaited(ask) {
+        if subscription.standing != Standing::awaited(welcome.ask) {
             return false;
         }
-        let Some(standing) = self.locals.welcome(topic, token, number) else {
+        let Some(standing) = self.locals.welcome(topic, token, welcome.number) else {
             return false;
         };
         subscription.standing = standing;

@@ -182,15 +182,9 @@ impl<H: Handler> Service for Web<H> {
     fn mail(&mut self, state: &mut Self::State, mail: Self::Mail, io: &mut Io<'_>) {
         let (exchange, number, what) = match (&mut state.protocol, mail) {
             (Protocol::Http(exchange), Mail::Exchange { number, what }) => (exchange, number, what),
-            (
-                Protocol::WebSocket(member),
-                Mail::News(News::Welcome {
-                    topic,
-                    ask,
-                    number,
-                    history,
-                }),
-            ) => return (self.topics).welcome(member, (topic, ask), number, &history, io),
+            (Protocol::WebSocket(member), Mail::News(News::Welcome(welcome))) => {
+                return self.topics.welcome(member, welcome, io);
+            }
             _ => return,
         };
         match what {
