@@ -142,8 +142,33 @@ impl Decoder {
         input: &mut Input<'b>,
         limits: &HeadLimits,
     ) -> Result<Option<Event<'b>>, Error> {
+        let event = match self.state {
+            State::Head(_) => return self.head(input, limits),
+            State::End => {
+                self.state = BEFORE_HEAD;
+                return Ok(Some(Event::End));
+            }
+            _ => body::read(&mut self.state, input, limits),
+        };
+        if let Err(error) = event {
+            self.fail(error, input);
+        }
+        event
+    }
+
+    /// Apart from the rest, which is small and called for every piece of a body.
+    #[inline(never)]
+    fn head<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        limits: &HeadLimits,
+    ) -> Result<Option<Event<'b>>, Error> {
         let mut reading = Reading::START;
         match self.usual(input, limits, &mut reading) {
+            Some(raw) if reading.is_plain() => {
+                self.state = State::End;
+                Ok(Some(Event::Head(reading.plain(raw))))
+            }
             Some(raw) => self.judge(&reading, raw, limits),
             None => self.unusual(input, limits),
         }
@@ -177,11 +202,7 @@ impl Decoder {
         let event = match self.state {
             State::Head(_) if input.is_empty() => return Ok(None),
             State::Head(progress) => self.unusual_head(progress, input, limits),
-            State::End => {
-                self.state = BEFORE_HEAD;
-                return Ok(Some(Event::End));
-            }
-            _ => body::read(&mut self.state, input, limits),
+            _ => return self.next(input, limits),
         };
         if let Err(error) = event {
             self.fail(error, input);
