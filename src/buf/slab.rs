@@ -73,6 +73,7 @@ impl<T> Slab<T> {
     }
 
     /// No element has this index or a higher one.
+    #[cfg(any(feature = "epoll", feature = "mio", test))]
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.segments.len() << SEGMENT_BITS
