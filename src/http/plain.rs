@@ -161,7 +161,7 @@ fn field(
     }
     let (name, value) = (&bytes[start..start + name_len], &bytes[value_start..end]);
     if name_len == 4 && class::spells(name, b"host") {
-        let plain = is_plain_host(block, offset, end - start);
+        let plain = is_plain_host(block, offset, end - start, value);
         notes.host(value_start, value.len(), plain);
     } else {
         notes.take(name, value, value_start);
@@ -169,10 +169,10 @@ fn field(
     Some(end + 2)
 }
 
-/// Whether the bytes of `block` from `start` to `end` are a registered name, and a port of a few digits if any.
+/// Whether the bytes of `block` from `start` to `end`, which are `host`, are a registered name, and a port if any.
 #[target_feature(enable = "avx2,bmi1")]
 #[inline]
-fn is_plain_host(block: &Block, start: usize, end: usize) -> bool {
+fn is_plain_host(block: &Block, start: usize, end: usize, host: &[u8]) -> bool {
     if end >= BLOCK_BYTES {
         return false;
     }
@@ -181,10 +181,17 @@ fn is_plain_host(block: &Block, start: usize, end: usize) -> bool {
         return false;
     }
     // What ends the name is a colon, if digits up to the value's end follow and it is no other byte.
-    name_end == end
-        || block.is(name_end, b':')
-            && (name_end + 2..=name_end + 1 + PORT_DIGITS).contains(&end)
-            && block.first_outside_from(&DIGITS, name_end + 1) == end
+    if name_end == end {
+        return true;
+    }
+    let digits = end - name_end - 1;
+    let is_port = match digits {
+        1..=PORT_DIGITS => true,
+        // Of one length, digits are compared as the numbers are.
+        5 => host.last_chunk::<5>().is_some_and(|port| port <= b"65535"),
+        _ => false,
+    };
+    is_port && block.is(name_end, b':') && block.first_outside_from(&DIGITS, name_end + 1) == end
 }
 
 /// The end of a value that goes on at `from`.

@@ -113,6 +113,17 @@ fn limits_hold_on_both_ways() {
     }
 }
 
+#[test]
+fn ports_are_numbers_below_65536() {
+    for port in [
+        "", "0", "80", "8080", "9999", "00001", "08080", "10000", "65535", "65536", "65540",
+        "66000", "70000", "99999", "000080", "123456", "6553x", "1 234", "12:34",
+    ] {
+        let head = format!("GET /a/long/enough/path HTTP/1.1\r\nHost: a.example:{port}\r\n\r\n");
+        agree(head.as_bytes(), &HeadLimits::default());
+    }
+}
+
 proptest! {
     #[test]
     fn of_every_length(
