@@ -1,6 +1,6 @@
 //! Which calls a send with a file makes, and a connection that comes and goes, and how many in a turn.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,13 @@ fn with_file(head: Part, len: u64) -> SendBuf {
     buf
 }
 
+/// The calls that move bytes out.
+fn sends<L: Poller>(driver: &mut Readiness<L, Calls>) -> Vec<String> {
+    let mut calls = calls(driver);
+    calls.retain(|call| call.starts_with("send"));
+    calls
+}
+
 fn calls<L: Poller>(driver: &mut Readiness<L, Calls>) -> Vec<String> {
     std::mem::take(&mut driver.probe().lines)
 }
@@ -102,29 +109,28 @@ fn a_turn_sends_one_piece<L: Poller>() {
     let len = 3 << 20;
     let submit = driver.send(token, with_file(Part::Static(b"head"), len));
     assert!(matches!(submit, Submit::InFlight), "{submit:?}");
-    assert_eq!(
-        calls(&mut driver)[..2],
-        ["send more = 4", "sendfile 0 262144"]
-    );
+    assert_eq!(sends(&mut driver), ["send more = 4", "sendfile 0 262144"]);
     let mut sent = false;
     while !sent {
         driver.wait(Some(Duration::from_secs(5))).expect("wait");
         while let Some(event) = driver.next_event() {
             sent |= matches!(event, Event::Sent { result: Ok(()), .. });
         }
-        let mut calls = calls(&mut driver);
-        calls.retain(|call| call.starts_with("send"));
-        assert!(calls.len() <= 1, "in one turn: {calls:?}");
+        let sends = sends(&mut driver);
+        assert!(sends.len() <= 1, "in one turn: {sends:?}");
     }
     driver.close(token);
     assert_eq!(reader.join().expect("it read"), 4 + len);
 }
 
-/// A level-triggered driver that accepts, and a client of it that has sent three bytes.
+/// A level-triggered driver, a client that it has accepted and three bytes of whom it has received, and its name.
 #[cfg(feature = "epoll")]
-fn accepting() -> (
+fn accepted(
+    full: bool,
+) -> (
     Readiness<crate::driver::epoll::Epoll, Calls>,
-    std::net::SocketAddr,
+    TcpStream,
+    Token,
 ) {
     let mut driver = Readiness::open(&Config::default(), Calls::default()).expect("opens");
     let how = crate::driver::ListenOptions {
@@ -138,7 +144,14 @@ fn accepting() -> (
     let address = listener.address.inet().expect("an internet address");
     driver.listen(listener).expect("listens");
     calls(&mut driver);
-    (driver, address)
+    driver.probe().full = full;
+    let mut peer = TcpStream::connect(address).expect("connect");
+    peer.write_all(b"one").expect("written");
+    let seen = turn(&mut driver);
+    let [("accepted", token), ("received", _)] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    (driver, peer, token)
 }
 
 /// What comes in one turn, in words.
@@ -166,14 +179,7 @@ fn turn(driver: &mut Readiness<crate::driver::epoll::Epoll, Calls>) -> Vec<(&'st
 #[cfg(feature = "epoll")]
 #[test]
 fn epoll_is_not_told_of_who_asks_one_thing_and_goes() {
-    use std::io::Write;
-    let (mut driver, address) = accepting();
-    let mut peer = TcpStream::connect(address).expect("connect");
-    peer.write_all(b"one").expect("written");
-    let seen = turn(&mut driver);
-    let [("accepted", token), ("received", _)] = seen[..] else {
-        panic!("{seen:?}");
-    };
+    let (mut driver, _peer, token) = accepted(false);
     assert_eq!(driver.send_at_once(token, b"reply"), 5);
     driver.close(token);
     assert!(matches!(turn(&mut driver)[..], [("closed", _)]));
@@ -183,14 +189,7 @@ fn epoll_is_not_told_of_who_asks_one_thing_and_goes() {
 #[cfg(feature = "epoll")]
 #[test]
 fn epoll_is_told_of_who_stays_as_it_is_then() {
-    use std::io::Write;
-    let (mut driver, address) = accepting();
-    let mut peer = TcpStream::connect(address).expect("connect");
-    peer.write_all(b"one").expect("written");
-    let seen = turn(&mut driver);
-    let [("accepted", token), ("received", _)] = seen[..] else {
-        panic!("{seen:?}");
-    };
+    let (mut driver, mut peer, token) = accepted(false);
     driver.pause_recv(token);
     driver.wait(Some(Duration::ZERO)).expect("wait");
     assert_eq!(calls(&mut driver), ["epoll_ctl 1 0x0"], "once, and paused");
@@ -203,15 +202,7 @@ fn epoll_is_told_of_who_stays_as_it_is_then() {
 #[cfg(feature = "epoll")]
 #[test]
 fn nobody_is_turned_away_because_epoll_has_no_room() {
-    use std::io::Write;
-    let (mut driver, address) = accepting();
-    let mut peer = TcpStream::connect(address).expect("connect");
-    peer.write_all(b"one").expect("written");
-    driver.probe().full = true;
-    assert!(matches!(
-        turn(&mut driver)[..],
-        [("accepted", _), ("received", _)]
-    ));
+    let (mut driver, mut peer, _) = accepted(true);
     assert!(matches!(turn(&mut driver)[..], [("accept failed", _)]));
     peer.write_all(b"two").expect("written");
     driver.probe().full = false;
