@@ -19,6 +19,9 @@ pub(crate) struct Doctor {
     /// Open N idle WebSocket connections on each backend, and say what each costs in user and kernel memory
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     connections: Option<u32>,
+    /// With --connections: only this backend. epoll, io-uring or mio
+    #[arg(short, long, requires = "connections")]
+    backend: Option<Backend>,
 }
 
 /// One thing that was looked at.
@@ -36,7 +39,9 @@ struct Finding {
 impl Doctor {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         let text = match self.connections {
-            Some(connections) => connections::measure(connections as usize, self.json)?,
+            Some(connections) => {
+                connections::measure(connections as usize, self.backend, self.json)?
+            }
             None if self.json => json(&examine()),
             None => table(&examine()),
         };

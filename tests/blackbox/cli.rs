@@ -286,6 +286,23 @@ fn the_doctor_weighs_connections() {
     let output = run(&["doctor", "--json", "--connections", "64"]);
     let json = text(&output.stdout);
     assert_eq!(value(json.trim()), Some(""), "{json}");
+    // The records of a connection alone have more than 100 bytes: less means that memory of something else was used again.
+    let output = run(&["doctor", "--json", "--connections", "2000"]);
+    let json = text(&output.stdout);
+    let costs: Vec<f64> = json
+        .split("\"user_bytes\":")
+        .skip(1)
+        .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(costs.len() >= 2, "epoll and mio at least: {json}");
+    assert!(costs.iter().all(|cost| *cost > 100.0), "{json}");
+    let output = run(&["doctor", "--json", "--connections", "64", "-b", "mio"]);
+    let json = text(&output.stdout);
+    assert!(
+        json.matches("backend").count() == 1 && json.contains("mio"),
+        "{json}"
+    );
+    fails(2, &["doctor", "-b", "mio"]);
     let refused = fails(1, &["doctor", "--connections", "4000000000"]);
     assert!(refused.contains("ask for at most"), "{refused}");
 }

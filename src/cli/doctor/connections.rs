@@ -6,7 +6,8 @@
 //!     N clients in a list      ◀──                     Slab of the whole machine: kernel bytes, both ends
 //! ```
 //!
-//! What a connection costs is the growth from N/2 to N, so that what every server pays once is not in it. A client is a
+//! What a connection costs is the growth from N/2 to N, so that what every server pays once is not in it. Each backend has a
+//! process of its own: it would use memory again that the one before has freed, and seem to cost nothing. A client is a
 //! descriptor in a list that was there before: it costs no user memory. It does not know what other programs do meanwhile,
 //! and their kernel memory is in the second figure: take N large.
 #![forbid(unsafe_code)]
@@ -15,11 +16,13 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use longshore::sys::{self, Address, Silent, SocketOption};
 use longshore::{Backend, Bound, Handler, Limits, Replied, Reply, Request, Server, Workers};
+use serde::Deserialize;
 
 /// Descriptors of this process that are no connections.
 const DESCRIPTORS_RESERVED: u64 = 128;
@@ -47,11 +50,23 @@ struct Cost {
     longest_turn: Duration,
 }
 
-/// Measures every backend that works here; the text to print.
+/// The same as another process prints it.
+#[derive(Deserialize)]
+struct Figures {
+    user_bytes: f64,
+    kernel_bytes: f64,
+    longest_turn_us: u64,
+}
+
+/// Measures one backend, or every one that works here; the text to print.
 ///
 /// # Errors
 /// One sentence: too many connections for the limit of descriptors, or a client that was not served.
-pub(super) fn measure(connections: usize, as_json: bool) -> Result<String, String> {
+pub(super) fn measure(
+    connections: usize,
+    only: Option<Backend>,
+    as_json: bool,
+) -> Result<String, String> {
     let descriptors = sys::raise_nofile(&mut Silent).map_err(|error| error.to_string())?;
     let most = (descriptors.saturating_sub(DESCRIPTORS_RESERVED) / 2) as usize;
     if connections > most {
@@ -59,16 +74,44 @@ pub(super) fn measure(connections: usize, as_json: bool) -> Result<String, Strin
             "{connections} connections need two descriptors each, and `ulimit -n` is {descriptors}: ask for at most {most}"
         ));
     }
-    let mut costs = Vec::new();
-    for backend in [Backend::Epoll, Backend::IoUring, Backend::Mio] {
-        if backend.choose().is_ok() {
-            costs.push(on(backend, connections)?);
+    let costs = match only {
+        Some(wanted) => {
+            let chosen = wanted.choose().map_err(|error| error.to_string())?;
+            vec![on(chosen.backend, connections)?]
         }
-    }
+        None => [Backend::Epoll, Backend::IoUring, Backend::Mio]
+            .into_iter()
+            .filter(|backend| backend.choose().is_ok())
+            .map(|backend| elsewhere(backend, connections))
+            .collect::<Result<_, _>>()?,
+    };
     Ok(if as_json {
         json(connections, &costs)
     } else {
         table(connections, &costs)
+    })
+}
+
+/// Measures one backend in a process of its own: this program, asked for that backend only.
+fn elsewhere(backend: Backend, connections: usize) -> Result<Cost, String> {
+    let problem = |error: &dyn std::fmt::Display| format!("{backend}: {error}");
+    let program = std::env::current_exe().map_err(|error| problem(&error))?;
+    let output = Command::new(program)
+        .args(["doctor", "--json", "--backend", backend.name()])
+        .args(["--connections", &connections.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| problem(&error))?;
+    let costs: Vec<Figures> =
+        serde_json::from_slice(&output.stdout).map_err(|_| problem(&"could not be measured"))?;
+    let [figures] = &costs[..] else {
+        return Err(problem(&"could not be measured"));
+    };
+    Ok(Cost {
+        backend,
+        user_bytes: figures.user_bytes,
+        kernel_bytes: figures.kernel_bytes,
+        longest_turn: Duration::from_micros(figures.longest_turn_us),
     })
 }
 
