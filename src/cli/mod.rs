@@ -10,6 +10,7 @@ mod content;
 mod deflate;
 mod demo;
 mod doctor;
+mod lab;
 mod limits;
 mod serve;
 mod tally;
@@ -37,6 +38,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Doctor(doctor::Doctor),
+    Lab(lab::Lab),
 }
 
 /// Runs the program.
@@ -46,6 +48,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Lab(lab) => Ok(lab.run()),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,78 @@
+//! `longshore lab`: which lessons, how much, and in what form.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::lab::{self, LESSONS, Lesson, Scale};
+
+/// Run lessons: small experiments on loopback that show the system calls and measure what they teach.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  longshore lab                    the list of lessons
+  longshore lab 4                  a lesson by its number
+  longshore lab byte-stream        the same by its name
+  longshore lab all --json         all of them, as one JSON document
+
+A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses 127.0.0.1 only, and leaves \
+nothing behind. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
+Exit code 1: a lesson broke off.")]
+pub(crate) struct Lab {
+    /// Lessons by number or name, or `all`; the list without any
+    #[arg(value_name = "LESSON", value_parser = choice)]
+    lessons: Vec<Choice>,
+    /// How much each lesson does
+    #[arg(long, value_enum, default_value_t = Scale::Normal)]
+    scale: Scale,
+    /// Print one JSON document: steps, tables, findings by name, conclusions
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy)]
+enum Choice {
+    All,
+    One(&'static Lesson),
+}
+
+impl std::fmt::Debug for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Choice::All => "all",
+            Choice::One(lesson) => lesson.name,
+        })
+    }
+}
+
+fn choice(text: &str) -> Result<Choice, String> {
+    if text == "all" {
+        return Ok(Choice::All);
+    }
+    lab::find(text)
+        .map(Choice::One)
+        .ok_or_else(|| "there is no such lesson; `longshore lab` lists them".to_owned())
+}
+
+impl Lab {
+    pub(crate) fn run(self) -> ExitCode {
+        if self.lessons.is_empty() {
+            lab::list(self.json);
+            return ExitCode::SUCCESS;
+        }
+        let lessons: Vec<&'static Lesson> = self
+            .lessons
+            .iter()
+            .flat_map(|choice| match choice {
+                Choice::All => LESSONS.iter().collect(),
+                Choice::One(lesson) => vec![*lesson],
+            })
+            .collect();
+        if lab::run(&lessons, self.scale, self.json) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What every lesson stands in: the door through which it speaks, shows its calls, and hands over what it measured.
+//!
+//! Sentences with figures are made from the measurement, so a lesson cannot claim what it did not see:
+//! [`Frame::conclude`] takes the condition beside the sentence, and the sentence for when it does not hold.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use indicatif::ProgressBar;
+use longshore::sys::{self, Strace};
+
+use super::report::{Report, Table, Value};
+use super::stage::Stage;
+
+/// How much a lesson does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scale {
+    /// A second or two for each lesson: for tests
+    Quick,
+    /// Some seconds, figures that repeat
+    Normal,
+    /// As much as this machine allows
+    Large,
+}
+
+impl Scale {
+    /// Chooses a figure for this scale.
+    pub(super) fn pick<T>(self, quick: T, normal: T, large: T) -> T {
+        match self {
+            Scale::Quick => quick,
+            Scale::Normal => normal,
+            Scale::Large => large,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.pick("quick", "normal", "large")
+    }
+}
+
+/// The probe that shows each call when the kernel has answered it.
+pub(super) type Calls = Strace<Pen>;
+
+/// One lesson's run. Clones speak for the same lesson, from any thread.
+#[derive(Clone)]
+pub(super) struct Frame {
+    stage: Arc<Mutex<Stage>>,
+    scale: Scale,
+}
+
+impl Frame {
+    /// Prints while it runs if `text` says so, in colours or not.
+    pub(super) fn new(report: Report, scale: Scale, text: Option<bool>) -> Self {
+        let stage = Arc::new(Mutex::new(Stage::new(report, text)));
+        Frame { stage, scale }
+    }
+
+    /// A lesson's thread that panicked leaves the report as it was: every change is one call.
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much to do.
+    pub(super) fn scale(&self) -> Scale {
+        self.scale
+    }
+
+    /// Says in a plain sentence what comes next, or what has just been seen.
+    pub(super) fn say(&self, sentence: impl Into<String>) {
+        self.stage().say(sentence.into());
+    }
+
+    /// A probe that shows the calls of `by` (`"server"`, `"client"`, or `""` where only one acts), one line each.
+    ///
+    /// Of a kind of call only the first four after each sentence are shown, the others counted. It takes a lock and
+    /// writes for each call: measure times with [`Silent`](sys::Silent), and numbers of calls with
+    /// [`Count`](sys::Count).
+    pub(super) fn calls(&self, by: &'static str) -> Calls {
+        Strace::new(Pen {
+            stage: Arc::clone(&self.stage),
+            by,
+        })
+    }
+
+    /// Shows a call that was made without a probe, by the standard library or a crate: `lseek(3, 0, SEEK_CUR)`.
+    pub(super) fn made(
+        &self,
+        by: &'static str,
+        call: &str,
+        result: Result<impl Display, &io::Error>,
+    ) {
+        let line = match result {
+            Ok(number) => format!("{call} = {number}"),
+            Err(error) => {
+                let name = error.raw_os_error().map_or("", sys::errno_name);
+                let text = error.to_string();
+                // The standard library appends the number, which the name already says.
+                let text = text.split(" (os error").next().unwrap_or_default();
+                format!("{call} = -1 {name} ({text})")
+            }
+        };
+        self.stage().call(by, &line);
+    }
+
+    /// Keeps a measured value under a name (`listen_overflows`): for `--json`, and for tests that compare them.
+    pub(super) fn finding(&self, name: &'static str, value: impl Into<Value>) {
+        self.stage().finding(name, value.into());
+    }
+
+    /// Shows a table of measured results, and keeps it.
+    pub(super) fn table(&self, table: Table) {
+        self.stage().table(table);
+    }
+
+    /// Draws a conclusion from what was measured: `then` if the measurement bears it out, `otherwise` if it does not.
+    pub(super) fn conclude(
+        &self,
+        holds: bool,
+        then: impl Into<String>,
+        otherwise: impl Into<String>,
+    ) {
+        let text = if holds { then.into() } else { otherwise.into() };
+        self.stage().conclude(holds, text);
+    }
+
+    /// Says in one line that this machine does not permit something; the lesson goes on with the rest.
+    pub(super) fn refused(&self, what: &str, why: impl Display) {
+        self.stage().refused(format!("{what}: {why}"));
+    }
+
+    /// Shows on a terminal how far something is that may take more than two seconds. Dropping it clears the line.
+    pub(super) fn progress(&self, what: &'static str, total: u64) -> Progress {
+        let bar = ProgressBar::new(total).with_message(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.stage().bar = bar.clone();
+        Progress(bar)
+    }
+
+    /// The report, whole or broken off.
+    pub(super) fn end(self, error: Option<io::Error>, took: Duration) -> Report {
+        let mut stage = self.stage();
+        stage.end(error, took.as_secs_f64());
+        std::mem::take(&mut stage.report)
+    }
+}
+
+/// A line on the terminal that moves. On anything else nothing is shown.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// So much more is done.
+    pub(super) fn step(&self, by: u64) {
+        self.0.inc(by);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Takes the lines of a [`Strace`] to the stage.
+pub(super) struct Pen {
+    stage: Arc<Mutex<Stage>>,
+    by: &'static str,
+}
+
+impl Write for Pen {
+    /// `Strace` writes a whole line at once.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        stage.call(self.by, text.trim_end());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Where a lesson happens: it keeps the [`Report`], and prints it line by line while it comes about.
+//!
+//! ```text
+//!   Frame::say ────────┐
+//!   Calls (a probe) ───┼──▶ Stage ──▶ Report
+//!   Frame::finding ────┘       └────▶ standard output, unless JSON is wanted
+//! ```
+//!
+//! Of the calls between two sentences only the first few of each kind are shown; the others are counted. It does not
+//! know what a call means: a kind is its name and, if it failed, its errno.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write as _};
+
+use indicatif::ProgressBar;
+
+use super::report::{Conclusion, Report, Step, Table, Value};
+
+/// How many calls of one kind are shown between two sentences.
+const SHOWN: u32 = 4;
+
+/// Steps of a transcript; a lesson that makes more says less.
+const STEPS_MAX: usize = 2_000;
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+pub(super) struct Stage {
+    pub(super) report: Report,
+    /// `None`: nothing is printed. Otherwise whether in colours.
+    text: Option<bool>,
+    /// How often each kind of call has come since the last sentence.
+    kinds: HashMap<String, u32>,
+    /// Calls that were not shown, by name, since the last line.
+    hidden: BTreeMap<String, u64>,
+    /// The line that moves while something takes time.
+    pub(super) bar: ProgressBar,
+}
+
+impl Stage {
+    pub(super) fn new(report: Report, text: Option<bool>) -> Self {
+        let mut stage = Stage {
+            report,
+            text,
+            kinds: HashMap::new(),
+            hidden: BTreeMap::new(),
+            bar: ProgressBar::hidden(),
+        };
+        let title = format!("Lesson {}: {}", stage.report.lesson, stage.report.about);
+        stage.print(BOLD, &title);
+        stage
+    }
+
+    fn print(&self, colour: &str, line: &str) {
+        let line = match self.text {
+            None => return,
+            Some(true) => format!("\x1b[{colour}m{line}\x1b[0m\n"),
+            Some(false) => format!("{line}\n"),
+        };
+        // A reader that has gone is no error: the lesson cleans up all the same.
+        self.bar.suspend(|| {
+            let _ = io::stdout().lock().write_all(line.as_bytes());
+        });
+    }
+
+    fn keep(&mut self, step: Step) {
+        if self.report.steps.len() < STEPS_MAX {
+            self.report.steps.push(step);
+        }
+    }
+
+    pub(super) fn say(&mut self, sentence: String) {
+        self.tell_hidden();
+        self.kinds.clear();
+        self.print("0", &format!("\n{sentence}"));
+        self.keep(Step::Say(sentence));
+    }
+
+    /// A call that was made: `send(7, "ahoy", 4, MSG_NOSIGNAL) = 4`.
+    pub(super) fn call(&mut self, by: &'static str, line: &str) {
+        let name = line.split('(').next().unwrap_or(line);
+        let failure = line.rsplit_once(" = -1 ").map(|(_, why)| why);
+        let kind = format!("{by} {name} {}", failure.unwrap_or_default());
+        let seen = self.kinds.entry(kind).or_default();
+        *seen += 1;
+        if *seen > SHOWN {
+            *self.hidden.entry(name.to_owned()).or_default() += 1;
+            return;
+        }
+        self.tell_hidden();
+        self.print(DIM, &format!("    {by}{}{line}", pad(by)));
+        let line = line.to_owned();
+        self.keep(Step::Call { by, line });
+    }
+
+    /// `… 997 more: 498 recv, 499 send`
+    fn tell_hidden(&mut self) {
+        let hidden = std::mem::take(&mut self.hidden);
+        let total: u64 = hidden.values().sum();
+        if total == 0 {
+            return;
+        }
+        let each: Vec<String> = hidden
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        let line = format!("… {total} more: {}", each.join(", "));
+        self.print(DIM, &format!("    {line}"));
+        self.keep(Step::More(line));
+    }
+
+    pub(super) fn finding(&mut self, name: &'static str, value: Value) {
+        let earlier = self.report.findings.insert(name, value);
+        debug_assert!(earlier.is_none(), "two findings are called {name}");
+    }
+
+    pub(super) fn table(&mut self, table: Table) {
+        self.tell_hidden();
+        self.print("0", "");
+        self.print(BOLD, &format!("  {}", table.title));
+        for line in table.lines() {
+            self.print("0", &format!("    {line}"));
+        }
+        self.report.tables.push(table);
+    }
+
+    pub(super) fn conclude(&mut self, holds: bool, text: String) {
+        self.tell_hidden();
+        if self.report.conclusions.is_empty() {
+            self.print("0", "");
+        }
+        let (colour, mark) = if holds { (GREEN, "=>") } else { (YELLOW, "??") };
+        self.print(colour, &format!("  {mark} {text}"));
+        self.report.conclusions.push(Conclusion { holds, text });
+    }
+
+    pub(super) fn refused(&mut self, line: String) {
+        self.tell_hidden();
+        self.print(YELLOW, &format!("  not here: {line}"));
+        self.report.refused.push(line);
+    }
+
+    pub(super) fn end(&mut self, error: Option<io::Error>, seconds: f64) {
+        self.tell_hidden();
+        self.bar.finish_and_clear();
+        if let Some(error) = error {
+            let line = format!("the lesson broke off: {error}");
+            self.print(YELLOW, &format!("\n  {line}"));
+            self.report.error = Some(line);
+        }
+        self.report.seconds = seconds;
+        self.print("0", "");
+    }
+}
+
+/// Labels of different lengths stand above each other.
+fn pad(by: &str) -> &'static str {
+    const WIDTH: usize = 8;
+    match by.len() {
+        0 => "",
+        len => &"        "[len.min(WIDTH - 1)..],
+    }
+}
