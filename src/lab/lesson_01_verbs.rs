@@ -8,13 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::time::Instant;
 
-use longshore::sys::{self, Address, Family, How, Kind, Mode, Probe, Silent};
+use longshore::sys::{self, Family, How, Kind, Mode, Probe, Silent};
 
 use super::Lesson;
 use super::frame::Frame;
+use super::loopback;
 use super::report::Table;
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -33,7 +34,7 @@ fn run(frame: &Frame) -> io::Result<()> {
 
     frame.say("The server makes a socket, takes an address (port 0: any free one), and listens.");
     let listener = sys::socket(server_calls, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    sys::bind(server_calls, listener.as_fd(), &anywhere()?)?;
+    sys::bind(server_calls, listener.as_fd(), &loopback::anywhere())?;
     sys::listen(server_calls, listener.as_fd(), 16)?;
     let address = sys::getsockname(server_calls, listener.as_fd())?;
 
@@ -45,10 +46,7 @@ fn run(frame: &Frame) -> io::Result<()> {
         "Only now the server accepts. It gets a new descriptor; the listener stays as it was.",
     );
     let server = sys::accept4(server_calls, listener.as_fd(), Mode::Blocking)?;
-    let new_descriptor = {
-        use std::os::fd::AsRawFd;
-        server.as_raw_fd() != listener.as_raw_fd()
-    };
+    let new_descriptor = server.as_raw_fd() != listener.as_raw_fd();
 
     frame
         .say("Bytes in both directions: write gives them to the kernel, read takes what has come.");
@@ -83,10 +81,6 @@ fn run(frame: &Frame) -> io::Result<()> {
         "accept4 answered with the listener's own descriptor, which no kernel should do.",
     );
     price_list(frame)
-}
-
-fn anywhere() -> io::Result<Address> {
-    "127.0.0.1:0".parse().map_err(io::Error::other)
 }
 
 /// A stream may bring its bytes in several pieces; lesson 4 is about that.
@@ -152,7 +146,7 @@ fn one_life() -> io::Result<[f64; 9]> {
     };
     let listener = sys::socket(probe, Family::Inet, Kind::Stream, Mode::Blocking)?;
     let socket = lap();
-    sys::bind(probe, listener.as_fd(), &anywhere()?)?;
+    sys::bind(probe, listener.as_fd(), &loopback::anywhere())?;
     let bind = lap();
     sys::listen(probe, listener.as_fd(), 16)?;
     let listen = lap();

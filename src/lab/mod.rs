@@ -16,6 +16,14 @@
 mod frame;
 mod kernel;
 mod lesson_01_verbs;
+mod lesson_02_files;
+mod lesson_03_five_tuple;
+mod lesson_04_byte_stream;
+mod lesson_05_kinds;
+mod lesson_06_backlog;
+mod lesson_07_close;
+mod lesson_08_nagle;
+mod loopback;
 mod report;
 mod stage;
 
@@ -30,7 +38,16 @@ use report::{Document, Report};
 pub(crate) use frame::Scale;
 
 /// All lessons, in their order.
-pub(crate) const LESSONS: &[Lesson] = &[lesson_01_verbs::LESSON];
+pub(crate) const LESSONS: &[Lesson] = &[
+    lesson_01_verbs::LESSON,
+    lesson_02_files::LESSON,
+    lesson_03_five_tuple::LESSON,
+    lesson_04_byte_stream::LESSON,
+    lesson_05_kinds::LESSON,
+    lesson_06_backlog::LESSON,
+    lesson_07_close::LESSON,
+    lesson_08_nagle::LESSON,
+];
 
 /// A lesson that takes longer is stuck, and is given up with the whole program.
 const SECONDS_MAX: [u64; 3] = [60, 120, 900];

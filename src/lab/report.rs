@@ -103,12 +103,13 @@ pub(super) enum Value {
 }
 
 impl Display for Value {
-    /// Whole numbers with commas, fractions with one decimal, or two below ten.
+    /// Whole numbers with commas, fractions with about three digits.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Value::Bool(true) => f.write_str("yes"),
             Value::Bool(false) => f.write_str("no"),
             Value::Whole(number) => f.write_str(&commas(*number)),
+            Value::Fraction(number) if number.abs() < 0.1 => write!(f, "{number:.4}"),
             Value::Fraction(number) if number.abs() < 10.0 => write!(f, "{number:.2}"),
             Value::Fraction(number) => write!(f, "{number:.1}"),
             Value::Text(text) => f.write_str(text),

@@ -35,17 +35,20 @@ pub(super) struct Stage {
     kinds: HashMap<String, u32>,
     /// Calls that were not shown, by name, since the last line.
     hidden: BTreeMap<String, u64>,
+    /// The last line was a conclusion.
+    concluding: bool,
     /// The line that moves while something takes time.
     pub(super) bar: ProgressBar,
 }
 
 impl Stage {
     pub(super) fn new(report: Report, text: Option<bool>) -> Self {
-        let mut stage = Stage {
+        let stage = Stage {
             report,
             text,
             kinds: HashMap::new(),
             hidden: BTreeMap::new(),
+            concluding: false,
             bar: ProgressBar::hidden(),
         };
         let title = format!("Lesson {}: {}", stage.report.lesson, stage.report.about);
@@ -73,8 +76,9 @@ impl Stage {
 
     pub(super) fn say(&mut self, sentence: String) {
         self.tell_hidden();
+        self.concluding = false;
         self.kinds.clear();
-        self.print("0", &format!("\n{sentence}"));
+        self.print("0", &format!("\n{}", wrapped("", "", &sentence)));
         self.keep(Step::Say(sentence));
     }
 
@@ -90,6 +94,7 @@ impl Stage {
             return;
         }
         self.tell_hidden();
+        self.concluding = false;
         self.print(DIM, &format!("    {by}{}{line}", pad(by)));
         let line = line.to_owned();
         self.keep(Step::Call { by, line });
@@ -118,6 +123,7 @@ impl Stage {
 
     pub(super) fn table(&mut self, table: Table) {
         self.tell_hidden();
+        self.concluding = false;
         self.print("0", "");
         self.print(BOLD, &format!("  {}", table.title));
         for line in table.lines() {
@@ -128,11 +134,11 @@ impl Stage {
 
     pub(super) fn conclude(&mut self, holds: bool, text: String) {
         self.tell_hidden();
-        if self.report.conclusions.is_empty() {
+        if !std::mem::replace(&mut self.concluding, true) {
             self.print("0", "");
         }
         let (colour, mark) = if holds { (GREEN, "=>") } else { (YELLOW, "??") };
-        self.print(colour, &format!("  {mark} {text}"));
+        self.print(colour, &wrapped(&format!("  {mark} "), "     ", &text));
         self.report.conclusions.push(Conclusion { holds, text });
     }
 
@@ -157,9 +163,33 @@ impl Stage {
 
 /// Labels of different lengths stand above each other.
 fn pad(by: &str) -> &'static str {
-    const WIDTH: usize = 8;
+    const WIDTH: usize = 10;
     match by.len() {
         0 => "",
-        len => &"        "[len.min(WIDTH - 1)..],
+        len => &"          "[len.min(WIDTH - 1)..],
     }
 }
+
+/// Breaks a sentence into lines of readable length.
+fn wrapped(first: &str, then: &str, text: &str) -> String {
+    const WIDTH: usize = 100;
+    let mut lines = first.to_owned();
+    let mut column = first.chars().count();
+    for (at, word) in text.split(' ').enumerate() {
+        let width = word.chars().count();
+        if at > 0 && column + 1 + width > WIDTH {
+            lines.push('\n');
+            lines.push_str(then);
+            column = then.chars().count();
+        } else if at > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ fn a_lesson_is_found_by_number_and_prints_what_it_does() {
     assert!(output.status.success());
     let text = text(&output.stdout);
     assert!(text.starts_with("Lesson 1: "), "{text}");
-    assert!(text.contains("    server  socket(AF_INET, SOCK_STREAM"));
+    assert!(text.contains("    server    socket(AF_INET, SOCK_STREAM"));
     assert!(text.contains("  => "), "it concludes: {text}");
     assert!(!text.contains('\x1b'), "no colours but on a terminal");
 }

@@ -30,7 +30,18 @@ impl Lesson {
         Lesson(lesson)
     }
 
-    /// A finding that is a number.
+    /// A finding that is a whole number.
+    pub(crate) fn count(&self, finding: &str) -> i64 {
+        self.count_if_any(finding)
+            .unwrap_or_else(|| panic!("no {finding}: {:#}", self.0["findings"]))
+    }
+
+    /// A finding that not every machine can have.
+    pub(crate) fn count_if_any(&self, finding: &str) -> Option<i64> {
+        self.0["findings"][finding].as_i64()
+    }
+
+    /// A finding that is any number: a time, a ratio.
     pub(crate) fn number(&self, finding: &str) -> f64 {
         let value = &self.0["findings"][finding];
         value

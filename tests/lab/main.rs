@@ -2,6 +2,13 @@
 //! never as a time.
 #![forbid(unsafe_code)]
 
+mod backlog;
+mod byte_stream;
+mod close;
 mod command;
+mod files;
+mod five_tuple;
+mod kinds;
 mod lesson;
+mod nagle;
 mod verbs;

@@ -1,0 +1,26 @@
+//! Lesson 7.
+
+use crate::lesson::Lesson;
+
+#[test]
+fn states_follow_the_fins_and_an_rst_leaves_none() {
+    let lesson = Lesson::run("close");
+    assert_eq!(lesson.text("half_client"), "FIN-WAIT-2");
+    assert_eq!(lesson.text("half_server"), "CLOSE-WAIT");
+    assert!(lesson.is("half_bytes_arrived"));
+    assert_eq!(lesson.text("half_write_again"), "EPIPE");
+    // Who closes first waits.
+    assert_eq!(lesson.text("closed_client"), "TIME-WAIT");
+    assert_eq!(lesson.text("closed_server"), "-");
+    assert_eq!(lesson.text("server_first_server"), "TIME-WAIT");
+    assert_eq!(lesson.text("restart_plain"), "EADDRINUSE");
+    assert_eq!(lesson.text("restart_reuse_only_before"), "EADDRINUSE");
+    assert_eq!(lesson.text("restart_reuse_both"), "ok");
+
+    assert_eq!(lesson.text("unread_close"), "ECONNRESET");
+    assert_eq!(lesson.text("linger_close"), "ECONNRESET");
+    assert_eq!(lesson.text("orderly_close"), "ok");
+    assert_eq!(lesson.text("first_write"), "ok");
+    assert_eq!(lesson.text("second_write"), "EPIPE");
+    lesson.concludes();
+}
