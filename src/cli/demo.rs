@@ -8,7 +8,7 @@ use longshore::{
     Socket, Upgrade,
 };
 
-use super::chat;
+use super::{chat, feed};
 
 const INDEX: &str = include_str!("index.html");
 
@@ -28,15 +28,18 @@ pub(crate) struct Demo {
     deflate: Option<longshore::Deflate>,
     /// What stands under `/chat`.
     room: chat::Room,
+    /// What stands under `/feed`.
+    feed: feed::Feed,
 }
 
 impl Demo {
-    pub(crate) fn new(files: Option<Files>, room: chat::Room) -> Self {
+    pub(crate) fn new(files: Option<Files>, room: chat::Room, feed: feed::Feed) -> Self {
         Self {
             files,
             #[cfg(feature = "deflate")]
             deflate: None,
             room,
+            feed,
         }
     }
 
@@ -81,6 +84,8 @@ enum Purpose {
     Upload(u64),
     /// The chat, from the request for its WebSocket on.
     Chat(chat::Guest),
+    /// The feed, from the request for its WebSocket on.
+    Feed(feed::Listening),
 }
 
 /// The fixed paths.
@@ -99,6 +104,7 @@ enum Route {
     ChatStyle,
     ChatScript,
     ChatSocket,
+    Feed(feed::Route),
 }
 
 impl Route {
@@ -117,7 +123,7 @@ impl Route {
             b"/chat/chat.js" => Self::ChatScript,
             b"/chat/ws" => Self::ChatSocket,
             b"/" => Self::Index,
-            _ => return None,
+            _ => return feed::Route::of(path).map(Self::Feed),
         })
     }
 
@@ -143,7 +149,8 @@ impl Route {
             | Self::ChatPage
             | Self::ChatStyle
             | Self::ChatScript
-            | Self::ChatSocket => READ,
+            | Self::ChatSocket
+            | Self::Feed(_) => READ,
             Self::Baseline => READ_AND_POST,
             Self::Upload => POST,
             Self::Echo => ECHO,
@@ -250,6 +257,18 @@ impl Handler for Demo {
                 connection.0 = Some(Box::new(Purpose::Chat(guest)));
                 chat::upgrade(&request, reply)
             }
+            Route::Feed(route) => {
+                let mut listening = None;
+                let replied = feed::answer(&self.feed, route, &request, reply, &mut listening);
+                connection.0 = listening.map(|listening| Box::new(Purpose::Feed(listening)));
+                replied
+            }
+        }
+    }
+
+    fn opened(&mut self, socket: &mut Socket<'_, '_>, connection: &mut Connection) {
+        if let Some(Purpose::Feed(listening)) = connection.0.as_deref_mut() {
+            feed::opened(listening, socket);
         }
     }
 
@@ -270,8 +289,18 @@ impl Handler for Demo {
         }
     }
 
-    fn piece(&mut self, piece: MessagePiece<'_>, socket: &mut Socket<'_, '_>, _: &mut Connection) {
-        socket.send_piece(piece.kind, piece.bytes, piece.last);
+    fn piece(
+        &mut self,
+        piece: MessagePiece<'_>,
+        socket: &mut Socket<'_, '_>,
+        connection: &mut Connection,
+    ) {
+        match connection.0.as_deref() {
+            Some(Purpose::Feed(_)) => feed::spoken_to(socket),
+            _ => {
+                socket.send_piece(piece.kind, piece.bytes, piece.last);
+            }
+        }
     }
 
     fn pong(&mut self, connection: &mut Connection) {
@@ -392,6 +421,13 @@ mod tests {
             "/chat/chat.css",
             "/chat/chat.js",
             "/chat/ws",
+            "/feed",
+            "/feed/feed.css",
+            "/feed/feed.js",
+            "/feed/poll",
+            "/feed/long-poll",
+            "/feed/events",
+            "/feed/ws",
         ];
         for route in paths.map(|path| Route::of(path.as_bytes()).expect("a fixed path")) {
             let named: Vec<_> = route.allow().split(", ").collect();
@@ -409,5 +445,7 @@ mod tests {
         assert!(Route::of(b"/plaintext") == Some(Route::Plaintext));
         assert!(Route::of(b"/plaintext/").is_none());
         assert!(Route::of(b"/Plaintext").is_none());
+        assert!(Route::of(b"/feed/").is_none());
+        assert!(Route::of(b"/feeds").is_none());
     }
 }

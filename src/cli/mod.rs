@@ -11,7 +11,9 @@ mod deflate;
 mod demo;
 mod doctor;
 mod lab;
+mod feed;
 mod limits;
+mod page;
 mod serve;
 mod tally;
 

@@ -14,12 +14,13 @@ use super::content::ContentOptions;
 #[cfg(feature = "deflate")]
 use super::deflate::DeflateOptions;
 use super::demo::Demo;
+use super::feed::{Feed, FeedOptions};
 use super::limits::LimitOptions;
 use super::tally;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
-/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat, and /static/ with --root
+/// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat /feed, and /static/ with --root
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
@@ -66,6 +67,8 @@ pub(crate) struct Serve {
     #[cfg(feature = "deflate")]
     #[command(flatten)]
     deflate: DeflateOptions,
+    #[command(flatten)]
+    feed: FeedOptions,
     #[command(flatten)]
     sockets: SocketOptions,
     #[command(flatten)]
@@ -188,13 +191,18 @@ impl Serve {
             "1012" => Stopper::restart,
             _ => Stopper::stop,
         };
-        let stopper = bound.stopper();
-        let ledger = bound.ledger();
-        wait_for_signals(signals, move || stop(&stopper), ledger, log.clone())?;
-        let room = chat::Room::open(bound.publisher())
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let no_thread = |error| format!("cannot start a thread: {error}");
+        let feed = Feed::open(self.feed.settings(), bound.publisher()).map_err(no_thread)?;
+        let room = chat::Room::open(bound.publisher()).map_err(no_thread)?;
+        let (stopper, ledger, ends) = (bound.stopper(), bound.ledger(), feed.clone());
+        let stop = move || {
+            // Told first, what waits for events ends as it should before the server stops waiting for it.
+            ends.close();
+            stop(&stopper);
+        };
+        wait_for_signals(signals, stop, ledger, log.clone())?;
         let result = bound.run(|_worker| {
-            let demo = Demo::new(files.clone(), room.clone());
+            let demo = Demo::new(files.clone(), room.clone(), feed.clone());
             #[cfg(feature = "deflate")]
             let demo = demo.deflate(self.deflate.deflate());
             demo

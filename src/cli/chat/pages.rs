@@ -1,47 +1,20 @@
-//! The page, its style sheet and its script: constants, with the fields that keep a browser from doing anything else.
+//! The page, its style sheet and its script.
 
-use longshore::http::Status;
 use longshore::{Replied, Reply};
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("chat.css");
-const SCRIPT: &str = include_str!("chat.js");
-
-/// Fields of all three.
-///
-/// The policy (Content Security Policy Level 3) allows nothing but our own script, style and connections: text that
-/// somebody else has written could not run or load anything even if it got into the page as markup.
-const FIELDS: [(&str, &str); 4] = [
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    // After an update page and script must fit each other.
-    ("Cache-Control", "no-cache"),
-];
+use crate::cli::page;
 
 /// `/chat`.
 pub(crate) fn page(reply: Reply<'_>) -> Replied {
-    answer(reply, "text/html; charset=utf-8", PAGE)
+    page::html(reply, include_str!("page.html"))
 }
 
 /// `/chat/chat.css`.
 pub(crate) fn style(reply: Reply<'_>) -> Replied {
-    answer(reply, "text/css; charset=utf-8", STYLE)
+    page::css(reply, include_str!("chat.css"))
 }
 
 /// `/chat/chat.js`.
 pub(crate) fn script(reply: Reply<'_>) -> Replied {
-    answer(reply, "text/javascript; charset=utf-8", SCRIPT)
-}
-
-fn answer(reply: Reply<'_>, content_type: &str, content: &str) -> Replied {
-    let mut reply = reply.status(Status::OK);
-    for (name, value) in FIELDS {
-        reply = reply.field(name, value).expect("a constant");
-    }
-    reply.content(content_type, content.as_bytes())
+    page::script(reply, include_str!("chat.js"))
 }
