@@ -1,31 +1,15 @@
 // The chat room in a real browser. Usage: node browser.mjs LONGSHORE BACKEND FOLDER-FOR-SCREENSHOTS; see `run`.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Browser, until } from "./webdriver.mjs";
+import { complaints as complaintsOf, pale, wide } from "../browser/judges.mjs";
+import { Server } from "../browser/server.mjs";
+import { Browser } from "../browser/webdriver.mjs";
 
 const [program, backend, folder] = process.argv.slice(2);
 
-// ---- The server -------------------------------------------------------------------------------------------------
-
-let server;
-let port = 0;
-
-async function startServer() {
-  server = spawn(program, ["serve", "--workers", "2", "--backend", backend, "--listen", `127.0.0.1:${port}`]);
-  let printed = "";
-  for (const stream of [server.stdout, server.stderr]) stream.on("data", (data) => { printed += data; });
-  port = await until("the server listens", () => printed.match(/listening on http:\/\/[^ ]*:(\d+)/)?.[1]);
-}
-
-async function stopServer() {
-  server.kill("SIGTERM");
-  const [code] = await once(server, "exit");
-  assert.equal(code, 0, "the server ends in order");
-}
+const server = new Server(program, backend);
 
 // ---- What a tab shows. These functions run in the page -------------------------------------------------------------
 
@@ -55,7 +39,7 @@ async function say(tab, text) {
 const steps = {
   async "two tabs enter, by keyboard alone"() {
     for (const [tab, name] of [[ada, "Ada"], [bob, "Bob"]]) {
-      await tab.open(`http://127.0.0.1:${port}/chat`);
+      await tab.open(`${server.url}/chat`);
       await enter(tab, name);
       await tab.until("is connected", () => document.getElementById("state-text").textContent === "Connected");
       assert.equal(await tab.focus(), "text", "the next thing to do has the focus");
@@ -104,7 +88,7 @@ const steps = {
 
   async "a name has one owner"() {
     const third = await browser.tab("third");
-    await third.open(`http://127.0.0.1:${port}/chat`);
+    await third.open(`${server.url}/chat`);
     await enter(third, "<b>ADA</b>");
     await third.until("is in", () => document.getElementById("state-text").textContent === "Connected");
     await third.run(() => document.getElementById("leave").click());
@@ -164,15 +148,15 @@ const steps = {
   },
 
   async "after a restart both go on"() {
-    await stopServer();
+    await server.stop();
     for (const tab of [ada, bob]) await tab.until("says so", () => document.getElementById("state-text").textContent === "Connection lost");
     await say(ada, "Said while it was away");
     await ada.until("keeps it", () => document.querySelector("#unsent li")?.textContent === "Said while it was away");
     await bob.until("counts down", () => /next try in \d+ s/.test(document.getElementById("countdown").textContent));
     await ada.size(390, 700);
-    assert.deepEqual(await ada.run(fits), []);
+    assert.deepEqual(await misfits(ada), []);
     writeFileSync(`${folder}/lost.png`, await ada.screenshot());
-    await startServer();
+    await server.start();
     // By hand, before its time.
     await bob.until("offers it", () => {
       const button = document.getElementById("reconnect");
@@ -207,69 +191,34 @@ const steps = {
         await ada.chromium("Emulation.setEmulatedMedia", { features });
         await sleep(150);
         writeFileSync(`${folder}/${width}x${height}-${scheme}.png`, await ada.screenshot());
-        assert.deepEqual(await ada.run(fits), [], `${width} px`);
+        assert.deepEqual(await misfits(ada), [], `${width} px`);
         assert.deepEqual(await ada.run(pale), [], `${scheme}, ${width} px`);
       }
     }
     await ada.size(320, 568);
     await ada.run(() => document.getElementById("leave").click());
-    assert.deepEqual(await ada.run(fits), []);
+    assert.deepEqual(await misfits(ada), []);
     writeFileSync(`${folder}/door-dark.png`, await ada.screenshot());
   },
 };
 
-// What is wider than the window, and whether the input can be seen. Runs in the page.
-function fits() {
-  const faults = [];
-  const root = document.documentElement;
-  if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth} px wide`);
-  for (const item of document.querySelectorAll("body *")) {
-    const box = item.getBoundingClientRect();
-    if (box.width > 0 && (box.left < -1 || box.right > innerWidth + 1)) faults.push(`${item.tagName} ${item.id || item.className}: ${box.left}–${box.right}`);
-  }
+// Whether the input can be seen. Runs in the page.
+function hidden() {
   const text = document.getElementById("text").getBoundingClientRect();
-  if (text.height > 0 && (text.top < 0 || text.bottom > innerHeight)) faults.push(`the input is out of view: ${text.top}–${text.bottom}`);
-  return faults;
+  return text.height > 0 && (text.top < 0 || text.bottom > innerHeight) ? [`the input is out of view: ${text.top}–${text.bottom}`] : [];
 }
 
-// Texts whose contrast is less than 4.5 to 1 (WCAG 2.2, 1.4.3). Runs in the page.
-function pale() {
-  const numbers = (colour) => colour.match(/[\d.]+/g).map(Number);
-  const luminance = (colour) => {
-    const [r, g, b] = numbers(colour).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (item) => {
-    const colour = getComputedStyle(item).backgroundColor;
-    const isClear = numbers(colour)[3] === 0;
-    return isClear && item.parentElement ? behind(item.parentElement) : colour;
-  };
-  const faults = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const item = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || item.getClientRects().length === 0) continue;
-    const [one, other] = [luminance(getComputedStyle(item).color), luminance(behind(item))].sort((a, b) => b - a);
-    const ratio = (one + 0.05) / (other + 0.05);
-    if (ratio < 4.5) faults.push(`${ratio.toFixed(1)} ${walker.currentNode.data.trim().slice(0, 20)}`);
-  }
-  return faults;
+async function misfits(tab) {
+  return [...await tab.run(wide), ...await tab.run(hidden)];
 }
 
-async function complaints() {
-  const lines = [];
-  for (const tab of [ada, bob]) {
-    await tab.run(() => true); // in front: the log is the front tab's
-    lines.push(...await browser.log());
-  }
-  return lines.filter((line) => line.level !== "INFO" && line.level !== "DEBUG").map((line) => line.message);
-}
+const complaints = () => complaintsOf(browser, [ada, bob]);
 
 let browser, ada, bob;
 let failed = false;
 let current = "start";
 try {
-  await startServer();
+  await server.start();
   browser = await Browser.start();
   ada = await browser.tab("Ada's tab");
   bob = await browser.tab("Bob's tab");
@@ -289,6 +238,6 @@ try {
   }
 } finally {
   await browser?.stop();
-  if (server && server.exitCode === null) await stopServer().catch((error) => { failed = true; console.error(error.message); });
+  await server.stop().catch((error) => { failed = true; console.error(error.message); });
 }
 process.exit(failed ? 1 : 0);

@@ -8,7 +8,7 @@ use longshore::buf::Input;
 use longshore::ws::{CloseCode, Decoder, Event, Kind, Limits, Role, encode_masked_message};
 use serde_json::{Value, json};
 
-use crate::server::PATIENCE;
+use crate::served::PATIENCE;
 
 pub(crate) struct Client {
     stream: TcpStream,

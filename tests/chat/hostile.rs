@@ -6,11 +6,11 @@ use longshore::ws::Kind;
 use serde_json::json;
 
 use crate::client::{Client, text};
-use crate::server::on_every_backend;
+use crate::served::on_every_backend;
 
 #[test]
 fn each_limit_is_told() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let mut client = Client::connect(server.port, "Ada");
         let key = client.key.clone();
         client.say("1", "before hello");
@@ -52,7 +52,7 @@ fn each_limit_is_told() {
 
 #[test]
 fn five_at_once_then_one_a_second() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut client, _) = Client::enter(server.port, "Ada");
         for number in 0..6 {
             client.say(&number.to_string(), "quick");
@@ -72,7 +72,7 @@ fn five_at_once_then_one_a_second() {
 
 #[test]
 fn abuse_is_ended_and_the_others_talk_on() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut ada, _) = Client::enter(server.port, "Ada");
         let (mut bob, _) = Client::enter(server.port, "Bob");
         // Floods of everything; none of them reads meanwhile.

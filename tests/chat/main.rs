@@ -6,18 +6,19 @@
 mod client;
 mod hostile;
 mod presence;
-mod server;
+#[path = "../served/mod.rs"]
+mod served;
 
 use std::thread;
 use std::time::Duration;
 
 use client::{Client, ask, handshake, numbers, text};
 use serde_json::{Value, json};
-use server::{Server, backends, on_every_backend};
+use served::{Server, on_every_backend, with_every_backend};
 
 #[test]
 fn everybody_hears_everything_in_one_order() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let enter = |number| Client::enter(server.port, &format!("guest {number}")).0;
         let mut clients: Vec<Client> = (0..12).map(enter).collect();
         thread::scope(|scope| {
@@ -55,7 +56,7 @@ fn everybody_hears_everything_in_one_order() {
 
 #[test]
 fn who_comes_back_has_missed_nothing_and_gets_nothing_twice() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let mut ada = Client::connect(server.port, "Ada");
         ada.send(&json!({"type": "hello", "name": "Ada", "key": ada.key}));
         let room = text(&ada.next("welcome"), "room");
@@ -91,7 +92,7 @@ fn who_comes_back_has_missed_nothing_and_gets_nothing_twice() {
 
 #[test]
 fn what_is_sent_again_is_said_once() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut ada, _) = Client::enter(server.port, "Ada");
         let (mut bob, _) = Client::enter(server.port, "Bob");
         ada.say("one", "Did that arrive?");
@@ -110,7 +111,7 @@ fn what_is_sent_again_is_said_once() {
 
 #[test]
 fn text_is_data() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut ada, _) = Client::enter(server.port, "<i>\"Ada\"\\</i>");
         let (mut bob, _) = Client::enter(server.port, "Bob");
         for (number, words) in [
@@ -132,8 +133,8 @@ fn text_is_data() {
 
 #[test]
 fn a_restart_is_a_new_room() {
-    for backend in backends() {
-        let server = Server::start(backend, 0);
+    with_every_backend(|backend| {
+        let server = Server::start(backend, 0, &[]);
         let port = server.port;
         let mut ada = Client::connect(port, "Ada");
         ada.send(&json!({"type": "hello", "name": "Ada", "key": ada.key}));
@@ -144,7 +145,7 @@ fn a_restart_is_a_new_room() {
         ada.rest();
         assert_eq!(ada.closed, Some(1001), "going away");
 
-        let server = Server::start(backend, port);
+        let server = Server::start(backend, port, &[]);
         let (mut bob, history) = Client::enter(port, "Bob");
         assert!(history.is_empty(), "nothing is kept on disk");
         bob.say("1", "after");
@@ -152,12 +153,12 @@ fn a_restart_is_a_new_room() {
         let (_ada, history) = ada.again(port, &room, 100);
         assert_eq!(numbers(&history), [1], "100 was a number of another room");
         server.stop();
-    }
+    });
 }
 
 #[test]
 fn only_our_own_pages_may_open_it() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let port = server.port;
         for (origin, status) in [
             ("http://evil.example", "403"),

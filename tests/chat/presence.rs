@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::{Client, text};
-use crate::server::on_every_backend;
+use crate::served::on_every_backend;
 
 #[test]
 fn a_name_has_one_owner_at_a_time() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut ada, _) = Client::enter(server.port, "Ada");
         let mut other = Client::connect(server.port, " aDA ");
         other.send(&json!({"type": "hello", "name": other.name, "key": other.key}));
@@ -31,7 +31,7 @@ fn a_name_has_one_owner_at_a_time() {
 
 #[test]
 fn coming_going_and_coming_back() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut bob, _) = Client::enter(server.port, "Bob");
         bob.sees("Bob");
         let (ada, _) = Client::enter(server.port, "Ada");
@@ -64,7 +64,7 @@ fn coming_going_and_coming_back() {
 
 #[test]
 fn many_who_come_at_once_are_few_lists() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let (mut watcher, _) = Client::enter(server.port, "watcher");
         watcher.sees("watcher");
         let enter = |number| Client::enter(server.port, &format!("guest {number:02}")).0;
@@ -85,7 +85,7 @@ fn many_who_come_at_once_are_few_lists() {
 
 #[test]
 fn the_room_has_an_end() {
-    on_every_backend(|server| {
+    on_every_backend(&[], |server| {
         let enter = |number| Client::enter(server.port, &format!("guest {number}")).0;
         let guests: Vec<Client> = (0..200).map(enter).collect();
         let mut late = Client::connect(server.port, "late");

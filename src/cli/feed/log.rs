@@ -14,10 +14,10 @@ const CARGO: [&str; 8] = [
     "oranges from Valencia",
     "timber from Riga",
     "wool from Dunedin",
-    "copper from Valparaíso",
+    "cocoa from São Tomé",
     "coffee from Santos",
-    "porcelain from 景德镇",
-    "letters from everywhere",
+    "silk from Hangzhou",
+    "letters from home",
 ];
 
 /// One event. It is encoded once, for everybody.

@@ -1,4 +1,4 @@
-//! Starts `longshore serve` with two workers, and stops it.
+//! Starts `longshore serve` with two workers, and stops it. For test programs whose clients are raw sockets.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -21,11 +21,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// On any port (0), or on the one that a server before it had.
-    pub(crate) fn start(backend: &str, port: u16) -> Self {
+    /// On any port (0), or on the one that a server before it had; with further options.
+    pub(crate) fn start(backend: &str, port: u16, options: &[&str]) -> Self {
         let mut process = Command::new(PROGRAM)
             .args(["serve", "--workers", "2", "--backend", backend])
             .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -72,7 +73,7 @@ impl Drop for Server {
 }
 
 /// The backends that this machine has.
-pub(crate) fn backends() -> Vec<&'static str> {
+fn backends() -> Vec<&'static str> {
     let doctor = Command::new(PROGRAM).args(["doctor", "--json"]).output();
     let text = String::from_utf8(doctor.expect("doctor runs").stdout).expect("text");
     if text.contains("\"name\":\"io-uring\",\"ok\":true") {
@@ -83,17 +84,22 @@ pub(crate) fn backends() -> Vec<&'static str> {
 }
 
 /// Runs `test` against a server on every backend, side by side: most of the time is spent waiting.
-pub(crate) fn on_every_backend(test: impl Fn(&Server) + Sync) {
+pub(crate) fn on_every_backend(options: &[&str], test: impl Fn(&Server) + Sync) {
+    with_every_backend(|backend| {
+        let server = Server::start(backend, 0, options);
+        test(&server);
+        server.stop();
+    });
+}
+
+/// Runs `test` with the name of every backend, side by side.
+pub(crate) fn with_every_backend(test: impl Fn(&str) + Sync) {
     thread::scope(|scope| {
         for backend in backends() {
             let test = &test;
-            let run = move || {
-                let server = Server::start(backend, 0);
-                test(&server);
-                server.stop();
-            };
             let thread = thread::Builder::new().name(backend.to_owned());
-            thread.spawn_scoped(scope, run).expect("a thread");
+            let started = thread.spawn_scoped(scope, move || test(backend));
+            started.expect("a thread");
         }
     });
 }
