@@ -74,10 +74,6 @@ impl Demo {
 pub(crate) struct Connection(Option<Box<Purpose>>);
 
 /// What a connection is used for.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an upload has the box for as long as it lasts, and few last"
-)]
 #[derive(Debug)]
 enum Purpose {
     /// An upload, of which so many bytes have come.

@@ -39,9 +39,9 @@ fn a_stop_ends_everything_that_waits_at_once_and_in_order() {
                 assert!(listed(&http.answer()).is_empty());
                 ends(http);
             }
-            streams
-                .into_iter()
-                .for_each(|stream| ends(stream.into_http()));
+            for stream in streams {
+                ends(stream.into_http());
+            }
             closed
         });
         server.stop();

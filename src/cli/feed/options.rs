@@ -11,22 +11,22 @@ use super::ticker::Settings;
 #[command(next_help_heading = "Feed")]
 pub(crate) struct FeedOptions {
     /// From one event of /feed to the next, while somebody listens, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=60_000))]
-    feed_interval: u64,
+    #[arg(id = "feed_interval", long = "feed-interval", value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    interval: u64,
     /// How long a long poll waits for an event, in milliseconds; after: an empty list
-    #[arg(long, value_name = "MS", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
-    feed_wait: u64,
+    #[arg(id = "feed_wait", long = "feed-wait", value_name = "MS", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    wait: u64,
     /// Long polls that wait, event streams and WebSockets of /feed, all together; above: 503
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(..=1 << 20))]
-    feed_listeners_max: u32,
+    #[arg(id = "feed_listeners_max", long = "feed-listeners-max", value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(..=1 << 20))]
+    listeners_max: u32,
 }
 
 impl FeedOptions {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
-            interval: Duration::from_millis(self.feed_interval),
-            wait: Duration::from_millis(self.feed_wait),
-            listeners_max: self.feed_listeners_max as usize,
+            interval: Duration::from_millis(self.interval),
+            wait: Duration::from_millis(self.wait),
+            listeners_max: self.listeners_max as usize,
         }
     }
 }
