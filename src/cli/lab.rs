@@ -15,8 +15,8 @@ Examples:
   longshore lab byte-stream        the same by its name
   longshore lab all --json         all of them, as one JSON document
 
-A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses 127.0.0.1 only, and leaves \
-nothing behind. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
+A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses loopback only, and leaves \
+nothing behind but connections in TIME-WAIT. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
 Exit code 1: a lesson broke off.")]
 pub(crate) struct Lab {
     /// Lessons by number or name, or `all`; the list without any

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use longshore::sys::{self, Strace};
 
 use super::report::{Report, Table, Value};
@@ -133,7 +133,10 @@ impl Frame {
 
     /// Shows on a terminal how far something is that may take more than two seconds. Dropping it clears the line.
     pub(super) fn progress(&self, what: &'static str, total: u64) -> Progress {
-        let bar = ProgressBar::new(total).with_message(what);
+        // A mistake in the template would show the plain bar.
+        let style = ProgressStyle::with_template("  {spinner} {msg}  {bar:30}  {pos} of {len}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(total).with_style(style).with_message(what);
         bar.enable_steady_tick(Duration::from_millis(200));
         self.stage().bar = bar.clone();
         Progress(bar)

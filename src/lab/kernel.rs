@@ -38,15 +38,31 @@ const STATES: [&str; 12] = [
 
 /// Every TCP socket over IPv4 that has `port` at either end.
 ///
+/// The file is no snapshot: while others open and close, a socket may be missing or stand there twice. The second is
+/// mended here; for the first ask again ([`settled`](super::loopback::settled)).
+///
 /// # Errors
 ///
 /// `/proc` is not mounted, or this network namespace has no IPv4.
 pub(super) fn tcp_sockets(port: u16) -> io::Result<Vec<TcpSocket>> {
-    let text = fs::read_to_string("/proc/net/tcp")?;
-    let sockets = text.lines().skip(1).filter_map(tcp_socket);
-    Ok(sockets
-        .filter(|socket| socket.local.port() == port || socket.remote.port() == port)
-        .collect())
+    Ok(tcp_sockets_in(&fs::read_to_string("/proc/net/tcp")?, port))
+}
+
+fn tcp_sockets_in(text: &str, port: u16) -> Vec<TcpSocket> {
+    let mut found: Vec<TcpSocket> = Vec::new();
+    // Other programs may have a million connections: only lines that name the port are read.
+    for (at, _) in text.match_indices(&format!(":{port:04X} ")) {
+        let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line = text[begin..].lines().next().unwrap_or_default();
+        let ends = |socket: &TcpSocket| (socket.local, socket.remote);
+        if let Some(socket) = tcp_socket(line)
+            && (socket.local.port() == port || socket.remote.port() == port)
+            && found.iter().all(|earlier| ends(earlier) != ends(&socket))
+        {
+            found.push(socket);
+        }
+    }
+    found
 }
 
 /// The state of the connection's end at `local`; `None`: the kernel knows no such end (any more).

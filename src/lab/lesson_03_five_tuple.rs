@@ -18,7 +18,7 @@ use longshore::sys::{self, Address, Family, Kind, Mode, Silent, SocketOption};
 use super::Lesson;
 use super::frame::Frame;
 use super::kernel;
-use super::loopback::{self, v4, verdict};
+use super::loopback::{self, settled, v4, verdict};
 use super::report::{Table, Value};
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -78,15 +78,11 @@ fn many_to_one_port(frame: &Frame) -> io::Result<(OwnedFd, Address)> {
         }
         open.push((client, server));
     }
-    let listed = kernel::tcp_sockets(port)?;
-    let listening = listed
-        .iter()
-        .filter(|socket| socket.state == "LISTEN")
-        .count();
-    let established = listed
-        .iter()
-        .filter(|socket| socket.state == "ESTABLISHED")
-        .count();
+    let (listening, established) = settled(&(1, 2 * open.len()), || {
+        let listed = kernel::tcp_sockets(port)?;
+        let of = |state| listed.iter().filter(|socket| socket.state == state).count();
+        Ok((of("LISTEN"), of("ESTABLISHED")))
+    })?;
     frame.table(table);
     frame.finding("connections", open.len());
     frame.finding("server_local_ports", local_ports.len());

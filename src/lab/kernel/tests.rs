@@ -1,6 +1,6 @@
 //! The texts of `/proc/net`, as a kernel wrote them.
 
-use super::{counter_in, tcp_socket};
+use super::{counter_in, tcp_socket, tcp_sockets_in};
 
 #[test]
 fn a_line_of_tcp_is_read_to_its_queues() {
@@ -24,6 +24,22 @@ fn what_is_no_line_of_tcp_is_none() {
     ] {
         assert!(tcp_socket(line).is_none(), "{line}");
     }
+}
+
+#[test]
+fn only_sockets_of_the_port_are_found_and_each_once() {
+    let text = "  sl  local_address rem_address   st\n\
+                0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 rest\n\
+                1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 rest\n\
+                2: 0100007F:C350 0100007F:1F90 01 00000000:00000000 rest\n\
+                2: 0100007F:C350 0100007F:1F90 01 00000000:00000000 rest\n\
+                3: 0100007F:1F91 0100007F:C350 01 00000000:00000000 rest";
+    let states: Vec<&str> = tcp_sockets_in(text, 8080)
+        .iter()
+        .map(|it| it.state)
+        .collect();
+    assert_eq!(states, ["LISTEN", "ESTABLISHED", "ESTABLISHED"]);
+    assert!(tcp_sockets_in("", 8080).is_empty());
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn enough_room(frame: &Frame) -> io::Result<()> {
     let callers = call_all(frame, &address)?;
     let port = v4(&address)?.port();
     let half_open = settled(&CALLERS, || count(port, "SYN-RECV"))?;
-    let established = count(port, "ESTABLISHED")?;
+    let established = settled(&CALLERS, || count(port, "ESTABLISHED"))?;
     let waiting = super::listening(port)?.map_or(0, |listener| listener.receive_queue);
 
     frame.say("One of them speaks.");
