@@ -13,6 +13,7 @@
 //! whether it is read by a person or as JSON.
 #![forbid(unsafe_code)]
 
+mod beside;
 mod frame;
 mod kernel;
 mod lesson_01_verbs;
@@ -24,6 +25,9 @@ mod lesson_06_backlog;
 mod lesson_07_close;
 mod lesson_08_nagle;
 mod loopback;
+mod lesson_13_duplex;
+mod lesson_14_upgrade;
+mod lesson_15_frame;
 mod report;
 mod stage;
 
@@ -47,6 +51,9 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_06_backlog::LESSON,
     lesson_07_close::LESSON,
     lesson_08_nagle::LESSON,
+    lesson_13_duplex::LESSON,
+    lesson_14_upgrade::LESSON,
+    lesson_15_frame::LESSON,
 ];
 
 /// A lesson that takes longer is stuck, and is given up with the whole program.

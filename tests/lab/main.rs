@@ -11,4 +11,7 @@ mod five_tuple;
 mod kinds;
 mod lesson;
 mod nagle;
+mod duplex;
+mod frame;
+mod upgrade;
 mod verbs;
