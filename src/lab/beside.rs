@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use longshore::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption};
-use longshore::{Handler, Report, Server, ServerError, Stopper, Workers};
+use longshore::{Handler, Ledger, Publisher, Report, Server, ServerError, Stopper, Workers};
 
 /// The longest that a lesson waits for one answer on loopback. A machine under load may take long, but not so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +28,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Beside {
     address: SocketAddr,
     stopper: Stopper,
+    ledger: Ledger,
+    publisher: Publisher,
     thread: Option<JoinHandle<Result<Report, ServerError>>>,
 }
 
@@ -44,11 +46,13 @@ impl Beside {
             .bind()
             .map_err(io::Error::other)?;
         let address = bound.addresses().find_map(inet).ok_or_else(no_address)?;
-        let stopper = bound.stopper();
+        let (stopper, ledger, publisher) = (bound.stopper(), bound.ledger(), bound.publisher());
         let thread = thread::spawn(move || bound.run(move |_worker| handler.clone()));
         Ok(Self {
             address,
             stopper,
+            ledger,
+            publisher,
             thread: Some(thread),
         })
     }
@@ -56,6 +60,21 @@ impl Beside {
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it has done so far.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Publishes to its WebSockets.
+    pub(super) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// Asks it to end in order: connections are told and may finish. [`stop`](Self::stop) waits for it.
+    pub(super) fn ask_to_end(&self) {
+        self.stopper.stop();
     }
 
     /// Ends it, and answers what it has done. Connections that are still open are cut.
@@ -186,6 +205,15 @@ impl HttpClient {
             self.more(probe)?;
         }
         Ok(self.inbox.drain(..count).collect())
+    }
+
+    /// Reads the end of the server's bytes, and nothing else: it has closed behind its last reply.
+    pub(super) fn ended(&mut self, probe: &mut impl Probe) -> io::Result<()> {
+        match self.more(probe) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
     /// Reads until the server has closed, and answers what came before. A reset ends it as well.

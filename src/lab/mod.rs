@@ -25,9 +25,11 @@ mod lesson_06_backlog;
 mod lesson_07_close;
 mod lesson_08_nagle;
 mod loopback;
+mod lesson_10_short_and_long;
 mod lesson_13_duplex;
 mod lesson_14_upgrade;
 mod lesson_15_frame;
+mod lesson_16_slow_reader;
 mod report;
 mod stage;
 
@@ -51,9 +53,11 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_06_backlog::LESSON,
     lesson_07_close::LESSON,
     lesson_08_nagle::LESSON,
+    lesson_10_short_and_long::LESSON,
     lesson_13_duplex::LESSON,
     lesson_14_upgrade::LESSON,
     lesson_15_frame::LESSON,
+    lesson_16_slow_reader::LESSON,
 ];
 
 /// A lesson that takes longer is stuck, and is given up with the whole program.

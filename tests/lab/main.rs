@@ -13,5 +13,8 @@ mod lesson;
 mod nagle;
 mod duplex;
 mod frame;
+mod lesson;
+mod short_and_long;
+mod slow_reader;
 mod upgrade;
 mod verbs;

@@ -1,0 +1,32 @@
+//! Lesson 16.
+
+use crate::lesson::Lesson;
+
+#[test]
+fn the_kernel_keeps_some_the_server_a_bounded_rest_and_others_do_not_notice() {
+    let lesson = Lesson::run("slow-reader");
+    lesson.concludes();
+    // Every byte that send took is in one of the two queues, and comes out at the end.
+    let taken = lesson.number("taken_bytes");
+    let sender = lesson.number("kept_at_sender_bytes");
+    let receiver = lesson.number("kept_at_receiver_bytes");
+    assert_eq!(taken, sender + receiver);
+    assert_eq!(taken, lesson.number("read_bytes"));
+    if lesson.whole() {
+        assert!(lesson.number("zero_window_advertisements") >= 1.0);
+    }
+    let messages = lesson.number("messages");
+    for policy in ["disconnect", "drop_newest", "drop_oldest", "conflate"] {
+        let of = |what| lesson.number(&format!("{policy}_{what}"));
+        assert_eq!(of("healthy"), messages, "{policy}");
+        assert!(of("slow") < messages, "{policy}");
+    }
+    // What was said first, or what was said last.
+    let newest = |policy: &str| lesson.number(&format!("{policy}_newest"));
+    assert!(newest("drop_newest") < messages);
+    assert_eq!(newest("drop_oldest"), messages);
+    assert_eq!(newest("conflate"), messages);
+    let slow = |policy: &str| lesson.number(&format!("{policy}_slow"));
+    assert!(slow("conflate") < slow("drop_oldest"));
+    assert!(lesson.number("held_bytes_max") <= lesson.number("held_bytes_allowed"));
+}
