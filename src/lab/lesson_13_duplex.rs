@@ -15,15 +15,14 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use longshore::sys::{
-    self, Address, Count, Family, How, Kind, Mode, POLLIN, POLLOUT, PollFd, Silent, SocketOption,
-};
+use longshore::sys::{self, Count, How, Mode, POLLIN, POLLOUT, PollFd, Silent};
 use longshore::{Handler, Replied, Reply, Request, Server, Socket};
 
 use super::Lesson;
 use super::beside::{Beside, HttpClient, PATIENCE};
 use super::frame::Frame;
 use super::report::Table;
+use super::small_buffers::small_pair;
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 13,
@@ -32,8 +31,6 @@ pub(super) const LESSON: Lesson = Lesson {
     run,
 };
 
-/// Small buffers, so that a direction fills up after some and not after all of the bytes.
-const BUFFER_BYTES: usize = 64 * 1024;
 /// What one end moves in one call.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -67,38 +64,11 @@ fn run(frame: &Frame) -> io::Result<()> {
     Ok(())
 }
 
-/// Two ends of a TCP connection, as lesson 1 makes one; the listener is gone again.
-fn pair(mode: Mode) -> io::Result<(OwnedFd, OwnedFd)> {
-    let silent = &mut Silent;
-    let listener = sys::socket(silent, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    for option in [
-        SocketOption::ReceiveBuffer(BUFFER_BYTES),
-        SocketOption::SendBuffer(BUFFER_BYTES),
-    ] {
-        sys::setsockopt(silent, listener.as_fd(), &option)?;
-    }
-    let anywhere = "127.0.0.1:0".parse::<Address>().map_err(io::Error::other)?;
-    sys::bind(silent, listener.as_fd(), &anywhere)?;
-    sys::listen(silent, listener.as_fd(), 1)?;
-    let address = sys::getsockname(silent, listener.as_fd())?;
-    let client = sys::socket(silent, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    for option in [
-        SocketOption::ReceiveBuffer(BUFFER_BYTES),
-        SocketOption::SendBuffer(BUFFER_BYTES),
-    ] {
-        sys::setsockopt(silent, client.as_fd(), &option)?;
-    }
-    sys::connect(silent, client.as_fd(), &address)?;
-    sys::set_mode(silent, client.as_fd(), mode)?;
-    let server = sys::accept4(silent, listener.as_fd(), mode)?;
-    Ok((client, server))
-}
-
 /// One half is shut, then the other end tries to use it.
 fn simplex(frame: &Frame) -> io::Result<()> {
     frame
         .say("Simplex: a connection, of which the client shuts the half that leads to the server.");
-    let (client, server) = pair(Mode::Blocking)?;
+    let (server, client) = small_pair(Mode::Blocking)?;
     let mut bytes = [0; 64];
     sys::shutdown(&mut frame.calls("client"), client.as_fd(), How::Write)?;
     frame.say("The server sees the end of that direction, and no error. The other direction is untouched:");
@@ -186,7 +156,7 @@ struct Moved {
 
 /// Moves `bytes` each way. By request and reply the server begins when it has everything.
 fn transfer(bytes: usize, at_once: bool) -> io::Result<Moved> {
-    let (client, server) = pair(Mode::Nonblocking)?;
+    let (server, client) = small_pair(Mode::Nonblocking)?;
     let (mut client, mut server) = (End::new(client), End::new(server));
     let mut count = Count::new();
     let mut moved = Moved {
@@ -260,7 +230,7 @@ fn both_ways(frame: &Frame, bytes: usize) -> io::Result<bool> {
 /// Both ends write and neither reads: it ends when all four buffers are full.
 fn nobody_reads(frame: &Frame) -> io::Result<bool> {
     frame.say("And what if both ends write first and want to read afterwards? Both send until the kernel takes no more:");
-    let (client, server) = pair(Mode::Nonblocking)?;
+    let (server, client) = small_pair(Mode::Nonblocking)?;
     let piece = [0; PIECE_BYTES];
     let mut taken = 0;
     let mut stuck = 0;

@@ -11,13 +11,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use longshore::client::{Error, Event, Options, WebSocket};
-use longshore::sys::{
-    self, Address, Family, Kind, Mode, POLLOUT, PollFd, Probe, Silent, SocketOption,
-};
+use longshore::sys::{self, Address, Mode, POLLOUT, PollFd, Probe, Silent, SocketOption};
 use longshore::{
     Handler, Limits, Replied, Reply, Request, Server, SlowPeer, Socket, Upgrade, http::Status, ws,
 };
@@ -27,6 +25,7 @@ use super::beside::{Beside, PATIENCE};
 use super::frame::Frame;
 use super::kernel;
 use super::report::Table;
+use super::small_buffers::{BUFFER_BYTES, small_pair, small_socket};
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 16,
@@ -35,8 +34,6 @@ pub(super) const LESSON: Lesson = Lesson {
     run,
 };
 
-/// Small buffers in the kernel, so that they are full soon. It doubles the figure (socket(7)).
-const BUFFER_BYTES: usize = 32 * 1024;
 const PIECE_BYTES: usize = 4096;
 /// A message: its number and padding.
 const MESSAGE_BYTES: usize = 1024;
@@ -97,17 +94,14 @@ struct Kept {
 
 fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     frame.say("Two ends of a connection with small buffers. One sends without waiting; the other does not read.");
-    let (reader, writer) = pair()?;
-    let zero_windows = kernel::counter("TCPToZeroWindowAdv");
+    let (reader, writer) = small_pair(Mode::Nonblocking)?;
+    let probes = kernel::counter("TCPWinProbe");
     let calls = &mut frame.calls("writer");
     let taken = fill(calls, writer.as_fd())?;
     frame.say(format!(
         "EAGAIN: after {taken} bytes the kernel takes no more. Where are they? /proc/net/tcp shows both ends' queues:"
     ));
     let (kept_at_sender, kept_at_receiver) = queues(writer.as_fd(), reader.as_fd())?;
-    let advertised = kernel::counter("TCPToZeroWindowAdv")
-        .zip(zero_windows)
-        .map(|(after, before)| after.saturating_sub(before));
     let mut table = Table::new("Who keeps the bytes", &["where", "bytes"]);
     table.row([
         "receive buffer of the reader".into(),
@@ -119,19 +113,7 @@ fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     frame.finding("taken_bytes", taken);
     frame.finding("kept_at_sender_bytes", kept_at_sender);
     frame.finding("kept_at_receiver_bytes", kept_at_receiver);
-    match advertised {
-        Some(count) => {
-            frame.finding("zero_window_advertisements", count);
-            frame.say(format!(
-                "The reader's kernel has closed its window: TCPToZeroWindowAdv of /proc/net/netstat grew by {count}. The \
-                 writer's kernel will ask from time to time whether it has opened (RFC 9293 §3.8.6.1)."
-            ));
-        }
-        None => frame.refused(
-            "zero windows",
-            "this kernel does not show TCPToZeroWindowAdv",
-        ),
-    }
+    window_probes(frame, probes)?;
     let read_before_writable = drain(frame, reader.as_fd(), writer.as_fd(), taken)?;
     frame.finding("read_before_writable_bytes", read_before_writable);
     Ok(Kept {
@@ -142,23 +124,26 @@ fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     })
 }
 
-/// A connection with small buffers, as (reader, writer). The listener's receive buffer is the reader's.
-fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let silent = &mut Silent;
-    let listener = sys::socket(silent, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    let small = SocketOption::ReceiveBuffer(BUFFER_BYTES);
-    sys::setsockopt(silent, listener.as_fd(), &small)?;
-    let anywhere: Address = "127.0.0.1:0".parse().map_err(io::Error::other)?;
-    sys::bind(silent, listener.as_fd(), &anywhere)?;
-    sys::listen(silent, listener.as_fd(), 1)?;
-    let address = sys::getsockname(silent, listener.as_fd())?;
-    let writer = sys::socket(silent, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    let small = SocketOption::SendBuffer(BUFFER_BYTES);
-    sys::setsockopt(silent, writer.as_fd(), &small)?;
-    sys::connect(silent, writer.as_fd(), &address)?;
-    sys::set_mode(silent, writer.as_fd(), Mode::Nonblocking)?;
-    let reader = sys::accept4(silent, listener.as_fd(), Mode::Blocking)?;
-    Ok((reader, writer))
+/// Waits until the writer's kernel asks whether the window has opened (RFC 9293 §3.8.6.1): that it was closed can be seen
+/// from nothing else without looking at packets.
+fn window_probes(frame: &Frame, before: Option<u64>) -> io::Result<()> {
+    let Some(before) = before else {
+        frame.refused("window probes", "this kernel does not show TCPWinProbe");
+        return Ok(());
+    };
+    let begin = Instant::now();
+    let mut count = 0;
+    while count == 0 && begin.elapsed() < PATIENCE {
+        // No descriptors: a pause between two looks.
+        sys::poll(&mut Silent, &mut [], Some(Duration::from_millis(20)))?;
+        count = kernel::counter("TCPWinProbe").map_or(0, |after| after.saturating_sub(before));
+    }
+    frame.finding("window_probes", count);
+    frame.say(format!(
+        "The reader's kernel has closed its window, so the writer's sends nothing, and asks now and then whether it has \
+         opened: TCPWinProbe of /proc/net/netstat grew by {count}."
+    ));
+    Ok(())
 }
 
 /// Sends until the kernel takes no more, and keeps to it.
@@ -396,9 +381,7 @@ fn under(policy: &Policy, messages: u64) -> io::Result<Outcome> {
 }
 
 fn subscriber(to: SocketAddr, policy: &Policy) -> io::Result<WebSocket<TcpStream>> {
-    let fd = sys::socket(&mut Silent, Family::Inet, Kind::Stream, Mode::Blocking)?;
-    let small = SocketOption::ReceiveBuffer(BUFFER_BYTES);
-    sys::setsockopt(&mut Silent, fd.as_fd(), &small)?;
+    let fd = small_socket()?;
     sys::connect(&mut Silent, fd.as_fd(), &Address::Inet(to))?;
     let stream = TcpStream::from(fd);
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -30,7 +30,9 @@ mod lesson_13_duplex;
 mod lesson_14_upgrade;
 mod lesson_15_frame;
 mod lesson_16_slow_reader;
+mod lesson_18_classic_bugs;
 mod report;
+mod small_buffers;
 mod stage;
 
 use std::io::{self, IsTerminal, Write as _};
@@ -58,6 +60,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_14_upgrade::LESSON,
     lesson_15_frame::LESSON,
     lesson_16_slow_reader::LESSON,
+    lesson_18_classic_bugs::LESSON,
 ];
 
 /// A lesson that takes longer is stuck, and is given up with the whole program.

@@ -72,6 +72,8 @@ mod poll;
 mod probe;
 mod random;
 mod read_options;
+#[cfg(feature = "io-uring")]
+mod ring_receive;
 mod rlimit;
 mod show;
 pub mod signal;
@@ -108,6 +110,8 @@ pub use read_options::{
     is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6, receive_buffer,
     reuse_address, reuse_port, send_buffer, user_timeout,
 };
+#[cfg(feature = "io-uring")]
+pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
 pub use signal::{block, restore_sigpipe, unblock, wait};
 pub use socket::{

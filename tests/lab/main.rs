@@ -5,6 +5,7 @@
 mod backlog;
 mod byte_stream;
 mod close;
+mod classic_bugs;
 mod command;
 mod files;
 mod five_tuple;

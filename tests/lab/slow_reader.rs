@@ -13,7 +13,7 @@ fn the_kernel_keeps_some_the_server_a_bounded_rest_and_others_do_not_notice() {
     assert_eq!(taken, sender + receiver);
     assert_eq!(taken, lesson.number("read_bytes"));
     if lesson.whole() {
-        assert!(lesson.number("zero_window_advertisements") >= 1.0);
+        assert!(lesson.number("window_probes") >= 1.0);
     }
     let messages = lesson.number("messages");
     for policy in ["disconnect", "drop_newest", "drop_oldest", "conflate"] {
