@@ -41,6 +41,9 @@ enum Command {
     Serve(Box<serve::Serve>),
     Doctor(doctor::Doctor),
     Lab(lab::Lab),
+    // Lessons start the program again with it, to measure a server apart from its clients.
+    #[command(hide = true)]
+    LabServer(crate::lab::LabServer),
 }
 
 /// Runs the program.
@@ -51,6 +54,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Lab(lab) => Ok(lab.run()),
+        Command::LabServer(server) => server.run(),
     };
     match result {
         Ok(code) => code,

@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod beside;
+mod child;
+mod crowd;
 mod frame;
 mod kernel;
 mod lesson_01_verbs;
@@ -25,12 +27,14 @@ mod lesson_06_backlog;
 mod lesson_07_close;
 mod lesson_08_nagle;
 mod loopback;
+mod lesson_09_models;
 mod lesson_10_short_and_long;
 mod lesson_13_duplex;
 mod lesson_14_upgrade;
 mod lesson_15_frame;
 mod lesson_16_slow_reader;
 mod lesson_18_classic_bugs;
+mod model_server;
 mod report;
 mod small_buffers;
 mod stage;
@@ -44,6 +48,7 @@ use frame::Frame;
 use report::{Document, Report};
 
 pub(crate) use frame::Scale;
+pub(crate) use model_server::LabServer;
 
 /// All lessons, in their order.
 pub(crate) const LESSONS: &[Lesson] = &[
@@ -55,6 +60,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_06_backlog::LESSON,
     lesson_07_close::LESSON,
     lesson_08_nagle::LESSON,
+    lesson_09_models::LESSON,
     lesson_10_short_and_long::LESSON,
     lesson_13_duplex::LESSON,
     lesson_14_upgrade::LESSON,

@@ -15,6 +15,7 @@ mod nagle;
 mod duplex;
 mod frame;
 mod lesson;
+mod models;
 mod short_and_long;
 mod slow_reader;
 mod upgrade;

@@ -1,0 +1,23 @@
+//! Lesson 9.
+
+use crate::lesson::Lesson;
+
+#[test]
+fn a_thread_for_each_connection_costs_memory_and_switches_and_a_ring_saves_calls() {
+    let lesson = Lesson::run("models");
+    lesson.concludes();
+    let of = |finding: &str| lesson.number(finding);
+    // A thread for each connection, or a few for all.
+    assert!(of("threads_threads") > of("connections"));
+    assert!(of("epoll_threads") < of("connections") / 10.0);
+    assert!(of("threads_resident_bytes_each") > of("epoll_resident_bytes_each"));
+    assert!(of("threads_switches_each") > of("epoll_switches_each"));
+    // recv and send for each request, and a share of a wait.
+    assert!(of("threads_calls_each") >= 2.0);
+    assert!(of("epoll_calls_each") >= 2.0);
+    // Where io_uring is refused, the rest of the lesson still runs.
+    if lesson.whole() {
+        assert!(of("uring_calls_each") < of("epoll_calls_each") / 2.0);
+        assert!(of("threads_resident_bytes_each") > of("uring_resident_bytes_each"));
+    }
+}
