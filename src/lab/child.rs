@@ -67,6 +67,11 @@ impl Serving {
         number_in(&text, name).ok_or_else(|| io::Error::other(format!("{file} has no {name}")))
     }
 
+    /// How many descriptors it has open.
+    pub(super) fn descriptors(&self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Ends it; what it did.
     pub(super) fn end(mut self) -> io::Result<Totals> {
         self.input = None;

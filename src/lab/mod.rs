@@ -33,9 +33,11 @@ mod lesson_13_duplex;
 mod lesson_14_upgrade;
 mod lesson_15_frame;
 mod lesson_16_slow_reader;
+mod lesson_17_many;
 mod lesson_18_classic_bugs;
 mod model_server;
 mod report;
+mod slabs;
 mod small_buffers;
 mod stage;
 
@@ -66,6 +68,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_14_upgrade::LESSON,
     lesson_15_frame::LESSON,
     lesson_16_slow_reader::LESSON,
+    lesson_17_many::LESSON,
     lesson_18_classic_bugs::LESSON,
 ];
 

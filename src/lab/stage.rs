@@ -170,12 +170,13 @@ fn pad(by: &str) -> &'static str {
     }
 }
 
-/// Breaks a sentence into lines of readable length.
+/// Breaks a sentence into lines of readable length. Lines behind the first are quotations, and stay as they are.
 fn wrapped(first: &str, then: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     let mut lines = first.to_owned();
     let mut column = first.chars().count();
-    for (at, word) in text.split(' ').enumerate() {
+    let (sentence, quoted) = text.split_at(text.find('\n').unwrap_or(text.len()));
+    for (at, word) in sentence.split(' ').enumerate() {
         let width = word.chars().count();
         if at > 0 && column + 1 + width > WIDTH {
             lines.push('\n');
@@ -188,6 +189,7 @@ fn wrapped(first: &str, then: &str, text: &str) -> String {
         lines.push_str(word);
         column += width;
     }
+    lines.push_str(quoted);
     lines
 }
 

@@ -11,6 +11,8 @@ mod files;
 mod five_tuple;
 mod kinds;
 mod lesson;
+mod many;
+mod models;
 mod nagle;
 mod duplex;
 mod frame;

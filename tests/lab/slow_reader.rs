@@ -7,26 +7,26 @@ fn the_kernel_keeps_some_the_server_a_bounded_rest_and_others_do_not_notice() {
     let lesson = Lesson::run("slow-reader");
     lesson.concludes();
     // Every byte that send took is in one of the two queues, and comes out at the end.
-    let taken = lesson.number("taken_bytes");
-    let sender = lesson.number("kept_at_sender_bytes");
-    let receiver = lesson.number("kept_at_receiver_bytes");
+    let taken = lesson.count("taken_bytes");
+    let sender = lesson.count("kept_at_sender_bytes");
+    let receiver = lesson.count("kept_at_receiver_bytes");
     assert_eq!(taken, sender + receiver);
-    assert_eq!(taken, lesson.number("read_bytes"));
+    assert_eq!(taken, lesson.count("read_bytes"));
     if lesson.whole() {
-        assert!(lesson.number("window_probes") >= 1.0);
+        assert!(lesson.count("window_probes") >= 1);
     }
-    let messages = lesson.number("messages");
+    let messages = lesson.count("messages");
     for policy in ["disconnect", "drop_newest", "drop_oldest", "conflate"] {
-        let of = |what| lesson.number(&format!("{policy}_{what}"));
+        let of = |what| lesson.count(&format!("{policy}_{what}"));
         assert_eq!(of("healthy"), messages, "{policy}");
         assert!(of("slow") < messages, "{policy}");
     }
     // What was said first, or what was said last.
-    let newest = |policy: &str| lesson.number(&format!("{policy}_newest"));
+    let newest = |policy: &str| lesson.count(&format!("{policy}_newest"));
     assert!(newest("drop_newest") < messages);
     assert_eq!(newest("drop_oldest"), messages);
     assert_eq!(newest("conflate"), messages);
-    let slow = |policy: &str| lesson.number(&format!("{policy}_slow"));
+    let slow = |policy: &str| lesson.count(&format!("{policy}_slow"));
     assert!(slow("conflate") < slow("drop_oldest"));
-    assert!(lesson.number("held_bytes_max") <= lesson.number("held_bytes_allowed"));
+    assert!(lesson.count("held_bytes_max") <= lesson.count("held_bytes_allowed"));
 }

@@ -91,3 +91,10 @@ fn sentences_are_broken_between_words_and_none_is_lost() {
     let joined: Vec<&str> = text.split_ascii_whitespace().skip(1).collect();
     assert_eq!(joined.join(" "), words);
 }
+
+#[test]
+fn what_is_quoted_behind_a_sentence_stays_as_it_is() {
+    let head = format!("\n    > GET /{} HTTP/1.1\n    > Host: a", "x".repeat(120));
+    let text = wrapped("", "", &format!("It asks:{head}"));
+    assert_eq!(text, format!("It asks:{head}"));
+}
