@@ -29,6 +29,8 @@ mod lesson_08_nagle;
 mod loopback;
 mod lesson_09_models;
 mod lesson_10_short_and_long;
+mod lesson_11_heartbeats;
+mod lesson_12_feeds;
 mod lesson_13_duplex;
 mod lesson_14_upgrade;
 mod lesson_15_frame;
@@ -64,6 +66,8 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_08_nagle::LESSON,
     lesson_09_models::LESSON,
     lesson_10_short_and_long::LESSON,
+    lesson_11_heartbeats::LESSON,
+    lesson_12_feeds::LESSON,
     lesson_13_duplex::LESSON,
     lesson_14_upgrade::LESSON,
     lesson_15_frame::LESSON,
