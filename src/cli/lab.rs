@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::lab::{self, LESSONS, Lesson, Scale};
+use crate::lab::{self, How, LESSONS, Lesson, Scale};
 
 /// Run lessons: small experiments on loopback that show the system calls and measure what they teach.
 #[derive(Args, Debug)]
@@ -25,6 +25,9 @@ pub(crate) struct Lab {
     /// How much each lesson does
     #[arg(long, value_enum, default_value_t = Scale::Normal)]
     scale: Scale,
+    /// Show the first N calls of each kind behind every sentence, and count the others; 0 shows none
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    calls: u32,
     /// Print one JSON document: steps, tables, findings by name, conclusions
     #[arg(long)]
     json: bool,
@@ -69,7 +72,11 @@ impl Lab {
                 Choice::One(lesson) => vec![*lesson],
             })
             .collect();
-        if lab::run(&lessons, self.scale, self.json) {
+        let how = How {
+            scale: self.scale,
+            calls: self.calls,
+        };
+        if lab::run(&lessons, how, self.json) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -41,6 +41,14 @@ impl Scale {
     }
 }
 
+/// How lessons are run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    pub(crate) scale: Scale,
+    /// How many calls of one kind are shown between two sentences; the others are counted.
+    pub(crate) calls: u32,
+}
+
 /// The probe that shows each call when the kernel has answered it.
 pub(super) type Calls = Strace<Pen>;
 
@@ -53,8 +61,9 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Prints while it runs if `text` says so, in colours or not.
-    pub(super) fn new(report: Report, scale: Scale, text: Option<bool>) -> Self {
-        let stage = Arc::new(Mutex::new(Stage::new(report, text)));
+    pub(super) fn new(report: Report, how: How, text: Option<bool>) -> Self {
+        let scale = how.scale;
+        let stage = Arc::new(Mutex::new(Stage::new(report, text, how.calls)));
         Frame { stage, scale }
     }
 
@@ -75,7 +84,7 @@ impl Frame {
 
     /// A probe that shows the calls of `by` (`"server"`, `"client"`, or `""` where only one acts), one line each.
     ///
-    /// Of a kind of call only the first four after each sentence are shown, the others counted. It takes a lock and
+    /// Of a kind of call only the first few after each sentence are shown, the others counted. It takes a lock and
     /// writes for each call: measure times with [`Silent`](sys::Silent), and numbers of calls with
     /// [`Count`](sys::Count).
     pub(super) fn calls(&self, by: &'static str) -> Calls {

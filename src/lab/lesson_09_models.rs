@@ -24,7 +24,7 @@ use longshore::sys::{self, Silent};
 pub(super) const LESSON: Lesson = Lesson {
     number: 9,
     name: "models",
-    about: "thread per connection, epoll, io_uring: memory, context switches, calls, throughput",
+    about: "Thread per connection, epoll, io_uring: memory, context switches, calls, throughput",
     run,
 };
 

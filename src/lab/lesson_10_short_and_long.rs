@@ -25,7 +25,7 @@ use super::report::Table;
 pub(super) const LESSON: Lesson = Lesson {
     number: 10,
     name: "short-and-long",
-    about: "short connections, keep-alive, pipelining: what a request costs in each",
+    about: "Short connections, keep-alive, pipelining: what a request costs in each",
     run,
 };
 

@@ -35,7 +35,7 @@ use super::report::Table;
 pub(super) const LESSON: Lesson = Lesson {
     number: 11,
     name: "heartbeats",
-    about: "heartbeats, presence, ping and pong, keepalive, idle cut-off: who notices that a peer is silent",
+    about: "Heartbeats, presence, ping and pong, keepalive, idle cut-off: who notices that a peer is silent",
     run,
 };
 

@@ -31,7 +31,7 @@ use super::report::Table;
 pub(super) const LESSON: Lesson = Lesson {
     number: 12,
     name: "feeds",
-    about: "polling, long polling, event stream, WebSocket: requests, bytes, calls and delay for the same news",
+    about: "Polling, long polling, event stream, WebSocket: requests, bytes, calls and delay for the same news",
     run,
 };
 

@@ -27,7 +27,7 @@ use super::small_buffers::small_pair;
 pub(super) const LESSON: Lesson = Lesson {
     number: 13,
     name: "duplex",
-    about: "simplex, half duplex, full duplex: who may speak when, and what crosses",
+    about: "Simplex, half duplex, full duplex: who may speak when, and what crosses",
     run,
 };
 

@@ -29,7 +29,7 @@ use super::report::Table;
 pub(super) const LESSON: Lesson = Lesson {
     number: 14,
     name: "upgrade",
-    about: "the upgrade handshake by hand: an HTTP request that ends as a WebSocket, or is refused",
+    about: "The upgrade handshake by hand: an HTTP request that ends as a WebSocket, or is refused",
     run,
 };
 

@@ -25,7 +25,7 @@ use super::report::Table;
 pub(super) const LESSON: Lesson = Lesson {
     number: 15,
     name: "frame",
-    about: "a WebSocket frame by hand, bit by bit: length forms, masking, and what is not accepted",
+    about: "A WebSocket frame by hand, bit by bit: length forms, masking, and what is not accepted",
     run,
 };
 

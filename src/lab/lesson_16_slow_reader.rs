@@ -30,7 +30,7 @@ use super::small_buffers::{BUFFER_BYTES, small_pair, small_socket};
 pub(super) const LESSON: Lesson = Lesson {
     number: 16,
     name: "slow-reader",
-    about: "a slow reader and backpressure: who keeps the bytes, and what a server can do",
+    about: "A slow reader and backpressure: who keeps the bytes, and what a server can do",
     run,
 };
 

@@ -33,7 +33,7 @@ use super::slabs::{growth, slabs};
 pub(super) const LESSON: Lesson = Lesson {
     number: 17,
     name: "many",
-    about: "many idle connections: descriptors, ports, user and kernel memory, and no processor time",
+    about: "Many idle connections: descriptors, ports, user and kernel memory, and no processor time",
     run,
 };
 

@@ -29,7 +29,7 @@ use super::small_buffers::small_pair;
 pub(super) const LESSON: Lesson = Lesson {
     number: 18,
     name: "classic-bugs",
-    about: "lost edge, ignored short write, reused descriptor, close in flight: failing, then mended",
+    about: "Lost edge, ignored short write, reused descriptor, close in flight: failing, then mended",
     run,
 };
 

@@ -26,7 +26,6 @@ mod lesson_05_kinds;
 mod lesson_06_backlog;
 mod lesson_07_close;
 mod lesson_08_nagle;
-mod loopback;
 mod lesson_09_models;
 mod lesson_10_short_and_long;
 mod lesson_11_heartbeats;
@@ -37,6 +36,7 @@ mod lesson_15_frame;
 mod lesson_16_slow_reader;
 mod lesson_17_many;
 mod lesson_18_classic_bugs;
+mod loopback;
 mod model_server;
 mod report;
 mod slabs;
@@ -51,7 +51,7 @@ use std::time::{Duration, Instant};
 use frame::Frame;
 use report::{Document, Report};
 
-pub(crate) use frame::Scale;
+pub(crate) use frame::{How, Scale};
 pub(crate) use model_server::LabServer;
 
 /// All lessons, in their order.
@@ -99,19 +99,19 @@ pub(crate) fn find(wanted: &str) -> Option<&'static Lesson> {
 /// Runs lessons one after the other; `false` if one of them broke off.
 ///
 /// As text each lesson prints while it runs; as JSON one document comes at the end.
-pub(crate) fn run(lessons: &[&'static Lesson], scale: Scale, json: bool) -> bool {
+pub(crate) fn run(lessons: &[&'static Lesson], how: How, json: bool) -> bool {
     let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut reports = Vec::new();
     for lesson in lessons {
-        let frame = Frame::new(Report::new(lesson), scale, (!json).then_some(colours));
-        let _guard = guard(lesson, scale);
+        let frame = Frame::new(Report::new(lesson), how, (!json).then_some(colours));
+        let _guard = guard(lesson, how.scale);
         let begin = Instant::now();
         let result = (lesson.run)(&frame);
         reports.push(frame.end(result.err(), begin.elapsed()));
     }
     let whole = reports.iter().all(Report::is_whole);
     if json {
-        print_json(&Document::new(scale.name(), reports));
+        print_json(&Document::new(how.scale.name(), reports));
     }
     whole
 }

@@ -16,9 +16,6 @@ use indicatif::ProgressBar;
 
 use super::report::{Conclusion, Report, Step, Table, Value};
 
-/// How many calls of one kind are shown between two sentences.
-const SHOWN: u32 = 4;
-
 /// Steps of a transcript; a lesson that makes more says less.
 const STEPS_MAX: usize = 2_000;
 
@@ -31,6 +28,8 @@ pub(super) struct Stage {
     pub(super) report: Report,
     /// `None`: nothing is printed. Otherwise whether in colours.
     text: Option<bool>,
+    /// How many calls of one kind are shown between two sentences. Zero: no word of calls.
+    shown: u32,
     /// How often each kind of call has come since the last sentence.
     kinds: HashMap<String, u32>,
     /// Calls that were not shown, by name, since the last line.
@@ -42,10 +41,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(report: Report, text: Option<bool>) -> Self {
+    pub(super) fn new(report: Report, text: Option<bool>, shown: u32) -> Self {
         let stage = Stage {
             report,
             text,
+            shown,
             kinds: HashMap::new(),
             hidden: BTreeMap::new(),
             concluding: false,
@@ -89,7 +89,7 @@ impl Stage {
         let kind = format!("{by} {name} {}", failure.unwrap_or_default());
         let seen = self.kinds.entry(kind).or_default();
         *seen += 1;
-        if *seen > SHOWN {
+        if *seen > self.shown {
             *self.hidden.entry(name.to_owned()).or_default() += 1;
             return;
         }
@@ -104,7 +104,7 @@ impl Stage {
     fn tell_hidden(&mut self) {
         let hidden = std::mem::take(&mut self.hidden);
         let total: u64 = hidden.values().sum();
-        if total == 0 {
+        if total == 0 || self.shown == 0 {
             return;
         }
         let each: Vec<String> = hidden

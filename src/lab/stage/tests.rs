@@ -5,7 +5,7 @@ use crate::lab::LESSONS;
 use crate::lab::report::{Report, Step, Table};
 
 fn silent() -> Stage {
-    Stage::new(Report::new(&LESSONS[0]), None)
+    Stage::new(Report::new(&LESSONS[0]), None, 4)
 }
 
 /// The transcript, one line each.
@@ -29,6 +29,14 @@ fn a_long_run_of_calls_is_shortened_and_counted() {
     let lines = lines(&stage);
     assert_eq!(lines.len(), 4 + 4 + 1 + 1, "{lines:#?}");
     assert_eq!(lines[8], "… 192 more: 96 recv, 96 send");
+}
+
+#[test]
+fn calls_can_be_left_out() {
+    let mut stage = Stage::new(Report::new(&LESSONS[0]), None, 0);
+    stage.call("a", "send(7, \"x\", 1, 0) = 1");
+    stage.say("on".to_owned());
+    assert_eq!(lines(&stage), ["say on"]);
 }
 
 #[test]
