@@ -211,17 +211,18 @@ fn where_they_are(
 ) -> io::Result<()> {
     let client = v4(&sys::getsockname(&mut Silent, client.as_fd())?)?;
     let server = v4(&sys::getsockname(&mut Silent, server.as_fd())?)?;
-    let queues = || {
-        let sockets = kernel::tcp_sockets(client.port())?;
-        let end = |name| sockets.iter().find(|socket| socket.local == name);
-        let sending = end(client).map_or(0, |socket| socket.send_queue as usize);
-        let receiving = end(server).map_or(0, |socket| socket.receive_queue as usize);
-        Ok((sending, receiving))
-    };
+    let (mut sending, mut receiving) = (0, 0);
     settled(&taken, || {
-        queues().map(|(sending, receiving): (usize, usize)| sending + receiving)
+        // By both names: an old connection may have had the same port of the client's (lesson 3).
+        let sockets = kernel::tcp_sockets(client.port())?;
+        let end = |local, remote| {
+            let mut ends = sockets.iter();
+            ends.find(|socket| (socket.local, socket.remote) == (local, remote))
+        };
+        sending = end(client, server).map_or(0, |socket| socket.send_queue as usize);
+        receiving = end(server, client).map_or(0, |socket| socket.receive_queue as usize);
+        Ok(sending + receiving)
     })?;
-    let (sending, receiving) = queues()?;
     let mut table = Table::new(
         "Where the bytes wait, from /proc/net/tcp",
         &[
