@@ -130,6 +130,9 @@ mod server;
 
 pub mod client;
 
+#[cfg(feature = "trace")]
+pub mod trace;
+
 // What an operator can listen to, told from all layers.
 #[cfg(feature = "server")]
 pub(crate) mod events;

@@ -22,7 +22,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("reactor", 6),
     ("server", 7),
     ("client", 7),
-    ("trace", 8),
+    ("trace", 6),
     ("lab", 8),
     // The command line stands on the rest of the program.
     ("cli", 9),

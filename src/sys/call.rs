@@ -23,6 +23,8 @@ pub enum Call<'a> {
     Socket { family: i32, kind: i32, protocol: i32 },
     /// `bind(2)`
     Bind { fd: i32, address: &'a Address },
+    /// `bind(2)` of a packet socket to an interface, by its index (`packet(7)`).
+    BindInterface { fd: i32, protocol: u16, interface: u32 },
     /// `listen(2)`
     Listen { fd: i32, backlog: i32 },
     /// `accept4(2)`; `from` is known after a call that asked for it.
@@ -131,6 +133,11 @@ pub enum OptionValue {
         /// For how long.
         seconds: i32,
     },
+    /// A structure of so many bytes, which is not shown field by field.
+    Structure {
+        /// Its length.
+        bytes: u32,
+    },
 }
 
 impl Call<'_> {
@@ -138,7 +145,7 @@ impl Call<'_> {
     pub fn name(&self) -> &'static str {
         match self {
             Call::Socket { .. } => "socket",
-            Call::Bind { .. } => "bind",
+            Call::Bind { .. } | Call::BindInterface { .. } => "bind",
             Call::Listen { .. } => "listen",
             Call::Accept4 { .. } => "accept4",
             Call::Connect { .. } => "connect",

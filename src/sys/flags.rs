@@ -14,8 +14,8 @@ macro_rules! table {
     };
 }
 
-table! { FAMILIES: AF_UNIX AF_INET AF_INET6 }
-table! { KINDS: SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET }
+table! { FAMILIES: AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET }
+table! { KINDS: SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_RAW }
 table! { SOCKET_MODES: SOCK_CLOEXEC SOCK_NONBLOCK }
 table! { EPOLL_MODES: EPOLL_CLOEXEC }
 table! { EVENTFD_MODES: EFD_CLOEXEC EFD_NONBLOCK }
@@ -30,14 +30,17 @@ table! { RESOURCES: RLIMIT_NOFILE RLIMIT_MEMLOCK }
 table! {
     SOCKET_OPTIONS:
     SO_REUSEADDR SO_REUSEPORT SO_ERROR SO_KEEPALIVE SO_RCVBUF SO_SNDBUF SO_LINGER SO_ACCEPTCONN
+    SO_TIMESTAMPNS SO_ATTACH_FILTER
 }
 table! {
     TCP_OPTIONS:
     TCP_NODELAY TCP_DEFER_ACCEPT TCP_FASTOPEN TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_USER_TIMEOUT
-    TCP_NOTSENT_LOWAT
+    TCP_NOTSENT_LOWAT TCP_INFO
 }
 table! { IP_OPTIONS: IP_BIND_ADDRESS_NO_PORT }
 table! { IPV6_OPTIONS: IPV6_V6ONLY }
+table! { PACKET_OPTIONS: PACKET_STATISTICS }
+table! { PACKET_PROTOCOLS: ETH_P_ALL }
 
 // Not through the macro: the constants of libc are negative when cast, or have another name.
 pub(super) const EPOLL_EVENTS: Table = &[
@@ -56,6 +59,7 @@ pub(super) const LEVELS: Table = &[
     (libc::IPPROTO_TCP as u64, "SOL_TCP"),
     (libc::IPPROTO_IP as u64, "SOL_IP"),
     (libc::IPPROTO_IPV6 as u64, "SOL_IPV6"),
+    (libc::SOL_PACKET as u64, "SOL_PACKET"),
 ];
 /// `io_uring_enter(2)`, from `linux/io_uring.h`.
 pub(super) const ENTER_FLAGS: Table = &[

@@ -21,7 +21,8 @@
 //!           shutdown ─ recv until 0 ─ close
 //!
 //!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
-//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals), trim_heap
+//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals), trim_heap,
+//!   what the kernel does with them: tcp_info, diag_socket, packet_socket recv_packet packet_statistics
 //! ```
 //!
 //! Descriptors go in as [`BorrowedFd`](std::os::fd::BorrowedFd) and come out as [`OwnedFd`](std::os::fd::OwnedFd), so
@@ -67,7 +68,9 @@ mod flags;
 mod flaky;
 mod heap;
 mod hook;
+mod netlink;
 mod options;
+mod packet;
 mod poll;
 mod probe;
 mod random;
@@ -81,6 +84,7 @@ mod socket;
 mod strace;
 mod stream;
 mod table;
+mod tcp_info;
 #[cfg(test)]
 mod tests;
 
@@ -101,14 +105,19 @@ pub use event::{eventfd, eventfd_read, eventfd_write};
 pub use file::{Beneath, FileKind, FileStat, fstat, openat2, pread, sendfile};
 pub use flaky::Flaky;
 pub use heap::trim_heap;
+pub use netlink::diag_socket;
 pub use options::{SocketOption, setsockopt};
+pub use packet::{
+    FilterOp, Frame, PacketStatistics, attach_filter, bind_interface, interface_index,
+    interface_kind, packet_socket, packet_statistics, recv_packet,
+};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
 pub use probe::{Probe, Silent, Verdict};
 pub use random::getrandom;
 pub use read_options::{
     KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error, fast_open,
     is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6, receive_buffer,
-    reuse_address, reuse_port, send_buffer, user_timeout,
+    receive_time, reuse_address, reuse_port, send_buffer, user_timeout,
 };
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;
@@ -123,3 +132,4 @@ pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writ
 #[cfg(feature = "server")]
 pub(crate) use table::close_copies;
 pub use table::own_table;
+pub use tcp_info::{TcpInfo, TcpState, tcp_info};

@@ -58,6 +58,9 @@ pub enum SocketOption {
     /// An IPv6 socket does not take IPv4 as well (`IPV6_V6ONLY`, before bind). The default is
     /// `/proc/sys/net/ipv6/bindv6only`, normally off.
     OnlyV6(bool),
+    /// Every packet comes with the time at which the kernel first saw it, in nanoseconds of the real-time clock
+    /// (`SO_TIMESTAMPNS`, `socket(7)`). Off by default.
+    ReceiveTime(bool),
     /// What close does with unsent data (`SO_LINGER`, whole seconds): `None`, the default, sends it in the background;
     /// zero throws it away and resets the connection; a longer time makes close block.
     Linger(Option<Duration>),
@@ -147,6 +150,9 @@ pub fn setsockopt(
             on.into(),
         ),
         SocketOption::OnlyV6(on) => int(probe, fd, IPPROTO_IPV6, libc::IPV6_V6ONLY, on.into()),
+        SocketOption::ReceiveTime(on) => {
+            int(probe, fd, SOL_SOCKET, libc::SO_TIMESTAMPNS, on.into())
+        }
         SocketOption::Linger(time) => set_linger(probe, fd, time),
     }
 }

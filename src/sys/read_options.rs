@@ -168,6 +168,15 @@ pub fn only_v6(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<bool> {
     on(int(probe, fd, IPPROTO_IPV6, libc::IPV6_V6ONLY))
 }
 
+/// Whether packets come with the kernel's time (`SO_TIMESTAMPNS`).
+///
+/// # Errors
+///
+/// As every call of this kind.
+pub fn receive_time(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<bool> {
+    on(int(probe, fd, SOL_SOCKET, libc::SO_TIMESTAMPNS))
+}
+
 /// How long close waits for unsent data (`SO_LINGER`); `None`: it does not, and the data leaves in the background.
 ///
 /// # Errors

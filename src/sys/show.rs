@@ -88,6 +88,18 @@ impl Shown<'_> {
             Call::Bind { fd, address } | Call::Connect { fd, address } => {
                 write!(f, "{fd}, {}", Name(address))
             }
+            Call::BindInterface {
+                fd,
+                protocol,
+                interface,
+            } => {
+                let protocol = OneOf(protocol.into(), flags::PACKET_PROTOCOLS);
+                write!(
+                    f,
+                    "{fd}, {{sa_family=AF_PACKET, sll_protocol=htons({protocol}), "
+                )?;
+                write!(f, "sll_ifindex={interface}}}, 20")
+            }
             Call::Listen { fd, backlog } => write!(f, "{fd}, {backlog}"),
             Call::Accept4 { fd, from, flags } => {
                 let modes = Bits(flags as u64, flags::SOCKET_MODES);

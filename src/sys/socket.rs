@@ -62,7 +62,7 @@ impl Kind {
 }
 
 impl Mode {
-    const fn flags(self) -> i32 {
+    pub(super) const fn flags(self) -> i32 {
         match self {
             Mode::Blocking => libc::SOCK_CLOEXEC,
             Mode::Nonblocking => libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
@@ -84,16 +84,26 @@ pub fn socket(
     kind: Kind,
     mode: Mode,
 ) -> io::Result<OwnedFd> {
-    let (family, kind) = (family.raw(), kind.raw() | mode.flags());
+    socket_of(probe, family.raw(), kind.raw() | mode.flags(), 0)
+}
+
+/// `socket(2)` with the numbers as they are, for the families that carry no bytes of ours.
+#[inline]
+pub(super) fn socket_of(
+    probe: &mut impl Probe,
+    family: i32,
+    kind: i32,
+    protocol: i32,
+) -> io::Result<OwnedFd> {
     let call = Call::Socket {
         family,
         kind,
-        protocol: 0,
+        protocol,
     };
     let fd = retry(|| {
         ask(probe, &call)?;
         // SAFETY: three integers; no memory is shared with the kernel.
-        let answer = unsafe { libc::socket(family, kind, 0) };
+        let answer = unsafe { libc::socket(family, kind, protocol) };
         answered(probe, &call, answer as isize)
     })?;
     // SAFETY: `fd` is open and nobody else's, kept true by the kernel, which has just made it.

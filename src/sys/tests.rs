@@ -3,6 +3,7 @@
 mod data;
 mod directories;
 mod options;
+mod packets;
 mod probes;
 mod setup;
 mod trace;

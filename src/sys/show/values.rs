@@ -124,6 +124,7 @@ impl Display for OptionName {
             libc::IPPROTO_TCP => flags::TCP_OPTIONS,
             libc::IPPROTO_IP => flags::IP_OPTIONS,
             libc::IPPROTO_IPV6 => flags::IPV6_OPTIONS,
+            libc::SOL_PACKET => flags::PACKET_OPTIONS,
             _ => &[],
         };
         write!(
@@ -144,6 +145,7 @@ impl Display for Value {
             OptionValue::Linger { on, seconds } => {
                 write!(f, "{{l_onoff={}, l_linger={seconds}}}, 8", i32::from(on))
             }
+            OptionValue::Structure { bytes } => write!(f, "{{...}}, {bytes}"),
         }
     }
 }

@@ -1,0 +1,4 @@
+//! What a program asks of the kernel, and what the wire carries, as it happens.
+#![forbid(unsafe_code)]
+
+pub mod packets;
