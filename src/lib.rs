@@ -100,6 +100,7 @@
 //! | `cli` | the `longshore` program |
 //! | `gzip` | compressed replies |
 //! | `deflate` | compressed WebSocket messages |
+//! | `trace` | packets beside the calls: captures, TCP states, files for Wireshark |
 //! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
 //! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`], [`client`] and [`buf::Input`].

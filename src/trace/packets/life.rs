@@ -12,6 +12,9 @@
 
 use super::decode::Tcp;
 use super::{Flags, Segment, Sequence, Side, Window};
+use crate::sys::TcpState;
+
+mod states;
 
 /// What a packet means in the life of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +104,7 @@ pub(super) struct Life {
     opened: u8,
     /// How many events of the close were numbered.
     closed: u8,
+    reset: bool,
 }
 
 /// What a segment turned out to be.
@@ -109,6 +113,8 @@ pub(super) struct Seen {
     pub(super) sender: Option<Side>,
     pub(super) step: Step,
     pub(super) retransmission: bool,
+    /// The states of the two ends, if this segment changed one.
+    pub(super) change: Option<[Option<TcpState>; 2]>,
 }
 
 impl Life {
@@ -119,6 +125,7 @@ impl Life {
         if syn && self.begins_anew(from, tcp) {
             *self = Life::default();
         }
+        let before = self.known().then(|| self.states());
         let refused = self.opened == 1 && self.client == Some(1 - from);
         if syn {
             self.client = Some(if ack {
@@ -136,6 +143,7 @@ impl Life {
         let seq = relative(&mut self.halves[from].base, tcp.seq);
         let ack_number = ack.then(|| relative(&mut self.halves[1 - from].base, tcp.ack));
         let (step, retransmission) = if tcp.flags.has(Flags::RST) {
+            self.reset = true;
             let step = if refused { Step::Refused } else { Step::Reset };
             (step, false)
         } else {
@@ -149,6 +157,7 @@ impl Life {
         }
         let window = self.window(from, tcp);
         self.halves[from].window = Some(tcp.window);
+        let states = self.states();
         let side = |client| {
             if client == from {
                 Side::Client
@@ -168,7 +177,13 @@ impl Life {
             sender: self.client.map(side),
             step,
             retransmission,
+            change: (before != Some(states)).then_some(states),
         }
+    }
+
+    /// Whether any packet of it was seen.
+    fn known(&self) -> bool {
+        self.halves.iter().any(|half| half.base.is_some())
     }
 
     /// Whether a SYN is the first of a connection that took over the five-tuple.
@@ -285,7 +300,7 @@ impl Life {
     /// The window in bytes: scaled if both ends offered a scale, and never in a SYN (RFC 7323 §2.2).
     fn window(&self, from: usize, tcp: &Tcp) -> Window {
         let shift = match (self.halves[from].scale, self.halves[1 - from].scale) {
-            _ if tcp.flags.has(Flags::SYN) => Some(0),
+            _ if tcp.flags.has(Flags::SYN) || tcp.window == 0 => Some(0),
             (Scale::Offered(own), Scale::Offered(_)) => Some(own),
             (Scale::Unseen, _) | (_, Scale::Unseen) => None,
             _ => Some(0),

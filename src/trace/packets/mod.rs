@@ -62,8 +62,8 @@ pub use diag::{Diag, SocketState};
 pub use filter::PORTS_MAX;
 pub use life::Step;
 pub use packet::{
-    FiveTuple, Flags, Frame, Packet, Protocol, Segment, Sequence, Side, SynOptions, Transport,
-    Window,
+    FiveTuple, Flags, Frame, Packet, Protocol, Segment, Sequence, Side, States, SynOptions,
+    Transport, Window,
 };
 pub use pcapng::Pcapng;
 pub use track::{CONNECTIONS_MAX, Tracker};

@@ -3,6 +3,7 @@
 //! It does not know how it is printed, nor how a life of a connection goes on.
 
 use super::Step;
+use crate::sys::TcpState;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -75,8 +76,21 @@ pub struct Packet {
     pub transport: Transport,
     /// What it means in the life of the connection.
     pub step: Step,
+    /// The states that it puts the ends into; `None` if it changes none, and for UDP.
+    pub states: Option<States>,
     /// Whether it carries bytes (or a SYN or FIN) that were seen before: the sender sent them again.
     pub retransmission: bool,
+}
+
+/// The states of the two ends once a packet has arrived, concluded from the packets seen (RFC 9293 §3.3.2).
+///
+/// `None` is an end that has not shown itself yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct States {
+    /// The end with the traced port.
+    pub local: Option<TcpState>,
+    /// The other end.
+    pub remote: Option<TcpState>,
 }
 
 /// What only one of the protocols has.

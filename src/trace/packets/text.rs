@@ -1,18 +1,28 @@
 //! Packets as lines for people.
 //!
 //! ```text
-//!   127.0.0.1:40000 → 127.0.0.1:8080  SYN seq 0 win 65495 mss 65495 sack ts wscale 7  three-way handshake 1/3
+//!   127.0.0.1:40000 → 127.0.0.1:8080  SYN seq 0 win 65495 mss 65495 sack ts wscale 7  three-way handshake 1/3  (client SYN-SENT)
 //!   127.0.0.1:40000 → 127.0.0.1:8080  PSH|ACK seq 1 ack 1 win 65536  data 78 bytes
 //! ```
 
-use super::{Flags, Packet, Segment, Side, Step, SynOptions, Transport, Window};
+use super::{Flags, Packet, Segment, Side, States, Step, SynOptions, Transport, Window};
 use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Packet {
     /// The line with the time of day before it, in UTC: `12:03:01.123456  127.0.0.1:40000 → …`.
     pub fn stamped(&self) -> impl Display {
         Stamped(*self)
+    }
+
+    /// Which side an end is, if it is known.
+    fn side(&self, end: SocketAddr) -> Option<Side> {
+        self.sender.map(|sender| match (sender, end == self.from) {
+            (side, true) => side,
+            (Side::Client, false) => Side::Server,
+            (Side::Server, false) => Side::Client,
+        })
     }
 }
 
@@ -62,7 +72,41 @@ impl Display for Packet {
         if self.retransmission {
             f.write_str(", sent again")?;
         }
-        Ok(())
+        match self.states {
+            Some(states) => Change(self, states).fmt(f),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `  (client FIN-WAIT-2, server CLOSE-WAIT)`; ends whose side is not known are named by their port.
+struct Change<'a>(&'a Packet, States);
+
+impl Display for Change<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Change(packet, States { local, remote }) = *self;
+        let tuple = &packet.tuple;
+        let local = (tuple.local, local, packet.side(tuple.local));
+        let remote = (tuple.remote, remote, packet.side(tuple.remote));
+        let client_first = local.2 == Some(Side::Client);
+        let ends = if client_first {
+            [local, remote]
+        } else {
+            [remote, local]
+        };
+        let mut before = "  (";
+        for (address, state, side) in ends {
+            let Some(state) = state else { continue };
+            f.write_str(before)?;
+            match side {
+                Some(Side::Client) => f.write_str("client")?,
+                Some(Side::Server) => f.write_str("server")?,
+                None => write!(f, "{}", address.port())?,
+            }
+            write!(f, " {state}")?;
+            before = ", ";
+        }
+        f.write_str(if before == ", " { ")" } else { "" })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::decode::{Decoded, decode};
 use super::life::{Life, Seen, Step};
-use super::{FiveTuple, Frame, Packet, Protocol, Transport};
+use super::{FiveTuple, Frame, Packet, Protocol, States, Transport};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many TCP connections a [`Tracker`] remembers: beyond it the one that was silent for longest is forgotten.
@@ -58,24 +58,23 @@ impl Tracker {
         let decoded = decode(frame)?;
         let tuple = self.tuple(&decoded);
         let from = usize::from(decoded.from != tuple.local);
-        let (transport, sender, step, retransmission) = match &decoded.tcp {
-            None => (Transport::Udp, None, Step::Datagram, false),
-            Some(tcp) => {
-                let seen: Seen = self.life(tuple).take(from, tcp, decoded.payload_bytes);
-                let transport = Transport::Tcp(seen.segment);
-                (transport, seen.sender, seen.step, seen.retransmission)
-            }
-        };
+        let seen: Option<Seen> = decoded
+            .tcp
+            .map(|tcp| self.life(tuple).take(from, &tcp, decoded.payload_bytes));
+        let seen = seen.as_ref();
         Some(Packet {
             at: frame.at,
             from: decoded.from,
             to: decoded.to,
             tuple,
-            sender,
             payload_bytes: decoded.payload_bytes,
-            transport,
-            step,
-            retransmission,
+            sender: seen.and_then(|seen| seen.sender),
+            transport: seen.map_or(Transport::Udp, |seen| Transport::Tcp(seen.segment)),
+            step: seen.map_or(Step::Datagram, |seen| seen.step),
+            states: seen
+                .and_then(|seen| seen.change)
+                .map(|[local, remote]| States { local, remote }),
+            retransmission: seen.is_some_and(|seen| seen.retransmission),
         })
     }
 

@@ -50,17 +50,17 @@ fn the_handshake_reads_as_in_the_books() {
     let first = script.segment(&syn());
     assert_eq!(
         first.stamped().to_string(),
-        "12:03:01.123456  127.0.0.1:40000 → 127.0.0.1:8080  SYN seq 0 win 65495 mss 65495 sack ts wscale 7  three-way handshake 1/3"
+        "12:03:01.123456  127.0.0.1:40000 → 127.0.0.1:8080  SYN seq 0 win 65495 mss 65495 sack ts wscale 7  three-way handshake 1/3  (client SYN-SENT)"
     );
     assert_eq!(
         script.segment(&syn_ack()).to_string(),
-        "127.0.0.1:8080 → 127.0.0.1:40000  SYN|ACK seq 0 ack 1 win 65483 mss 65495 sack ts wscale 7  three-way handshake 2/3"
+        "127.0.0.1:8080 → 127.0.0.1:40000  SYN|ACK seq 0 ack 1 win 65483 mss 65495 sack ts wscale 7  three-way handshake 2/3  (client ESTABLISHED, server SYN-RECEIVED)"
     );
     assert_eq!(
         script
             .segment(&from_client(ACK, C.wrapping_add(1), S + 1))
             .to_string(),
-        "127.0.0.1:40000 → 127.0.0.1:8080  ACK seq 1 ack 1 win 65536  three-way handshake 3/3"
+        "127.0.0.1:40000 → 127.0.0.1:8080  ACK seq 1 ack 1 win 65536  three-way handshake 3/3  (client ESTABLISHED, server ESTABLISHED)"
     );
     assert_eq!(
         (first.tuple.local.port(), first.tuple.remote.port()),
@@ -111,10 +111,10 @@ fn four_packets_close() {
     .map(|segment| script.segment(segment).to_string())
     .collect();
     for (line, expected) in lines.iter().zip([
-        "FIN|ACK seq 1 ack 1 win 65536  close: FIN from the client 1/4",
-        "ACK seq 1 ack 2 win 65536  close: ACK from the server 2/4",
-        "FIN|ACK seq 1 ack 2 win 65536  close: FIN from the server 3/4",
-        "ACK seq 2 ack 2 win 65536  close: ACK from the client 4/4",
+        "FIN|ACK seq 1 ack 1 win 65536  close: FIN from the client 1/4  (client FIN-WAIT-1, server CLOSE-WAIT)",
+        "ACK seq 1 ack 2 win 65536  close: ACK from the server 2/4  (client FIN-WAIT-2, server CLOSE-WAIT)",
+        "FIN|ACK seq 1 ack 2 win 65536  close: FIN from the server 3/4  (client TIME-WAIT, server LAST-ACK)",
+        "ACK seq 2 ack 2 win 65536  close: ACK from the client 4/4  (client TIME-WAIT, server CLOSED)",
     ]) {
         assert!(line.ends_with(expected), "{line}");
     }
@@ -127,10 +127,9 @@ fn three_packets_close_too_and_both_at_once() {
     let both = script.segment(&from_server(FIN | ACK, S + 1, C.wrapping_add(2)));
     let (ack, fin) = (Some(2), Some(3));
     assert_eq!(both.step, Step::Close { ack, fin });
-    assert!(
-        both.to_string()
-            .ends_with("close: ACK and FIN from the server 2/4 and 3/4")
-    );
+    assert!(both.to_string().ends_with(
+        "close: ACK and FIN from the server 2/4 and 3/4  (client TIME-WAIT, server LAST-ACK)"
+    ));
     let last = script.segment(&from_client(ACK, C.wrapping_add(2), S + 2));
     let (ack, fin) = (Some(4), None);
     assert_eq!(last.step, Step::Close { ack, fin });
@@ -142,10 +141,23 @@ fn three_packets_close_too_and_both_at_once() {
         from_client(ACK, C.wrapping_add(2), S + 2),
         from_server(ACK, S + 2, C.wrapping_add(2)),
     ]
-    .map(|segment| script.segment(&segment).step);
+    .map(|segment| script.segment(&segment));
     let close = |ack, fin| Step::Close { ack, fin };
+    let states = steps.map(|packet| {
+        let states = packet.states.unwrap();
+        (states.remote.unwrap().name(), states.local.unwrap().name())
+    });
     assert_eq!(
-        steps,
+        states,
+        [
+            ("FIN-WAIT-1", "CLOSE-WAIT"),
+            ("CLOSING", "CLOSING"),
+            ("CLOSING", "TIME-WAIT"),
+            ("TIME-WAIT", "TIME-WAIT")
+        ]
+    );
+    assert_eq!(
+        steps.map(|packet| packet.step),
         [
             close(None, Some(1)),
             close(None, Some(2)),
@@ -171,11 +183,9 @@ fn refusals_and_resets() {
         (refused.step, numbers(&refused)),
         (Step::Refused, (1, Some(1)))
     );
-    assert!(
-        refused
-            .to_string()
-            .ends_with("RST: refused, nobody listens")
-    );
+    assert!(refused.to_string().ends_with(
+        "win 512 unscaled  RST: refused, nobody listens  (client CLOSED, server CLOSED)"
+    ));
 
     let mut script = opened();
     let reset = script.segment(&from_client(RST | ACK, C.wrapping_add(1), S + 1));
@@ -183,7 +193,11 @@ fn refusals_and_resets() {
         (reset.step, reset.sender),
         (Step::Reset, Some(Side::Client))
     );
-    assert!(reset.to_string().ends_with("RST from the client"));
+    assert!(
+        reset
+            .to_string()
+            .ends_with("RST from the client  (client CLOSED, server CLOSED)")
+    );
 }
 
 #[test]
