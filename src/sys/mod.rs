@@ -108,7 +108,7 @@ pub use heap::trim_heap;
 pub use netlink::diag_socket;
 pub use options::{SocketOption, setsockopt};
 pub use packet::{
-    FilterOp, Frame, PacketStatistics, attach_filter, bind_interface, interface_index,
+    Captured, FilterOp, PacketStatistics, attach_filter, bind_interface, interface_index,
     interface_kind, packet_socket, packet_statistics, recv_packet,
 };
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};

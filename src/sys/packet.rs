@@ -143,7 +143,7 @@ fn no_address() -> libc::sockaddr_ll {
 
 /// One frame as it passed the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Captured {
     /// How many of its bytes are in the buffer.
     pub bytes: usize,
     /// How long it was: more than `bytes` if the buffer was too short.
@@ -163,7 +163,7 @@ pub fn recv_packet(
     probe: &mut impl Probe,
     fd: BorrowedFd<'_>,
     buf: &mut [u8],
-) -> io::Result<Frame> {
+) -> io::Result<Captured> {
     const TIME: usize = nix_socket::cmsg_space::<TimeSpec>();
     let (fd, flags) = (fd.as_raw_fd(), libc::MSG_TRUNC);
     retry(|| {
@@ -205,7 +205,7 @@ pub fn recv_packet(
         };
         let wire_bytes = told(probe, &done, result)?;
         let (at, outgoing) = found.unwrap_or((None, false));
-        Ok(Frame {
+        Ok(Captured {
             bytes: wire_bytes.min(buf.len()),
             wire_bytes,
             at,

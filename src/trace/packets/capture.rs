@@ -57,7 +57,8 @@ impl Plan {
         }
     }
 
-    /// Room for frames that were not read yet, in bytes; 4 MiB by default, cut at twice `net.core.rmem_max`.
+    /// Room for frames that were not read yet, in bytes; 4 MiB by default, cut at `net.core.rmem_max`; the kernel doubles the
+    /// figure for its bookkeeping.
     pub fn buffer(self, bytes: usize) -> Plan {
         Plan {
             buffer_bytes: bytes,
