@@ -35,8 +35,8 @@
 //!             println!("    {end}");
 //!         }
 //!     }
-//!     Notice::Frame { packet: None, .. } => println!("a frame that is no TCP or UDP"),
 //!     Notice::Dropped(count) => println!("{count} packets were lost: the capture cannot keep up"),
+//!     _ => {}
 //! })?;
 //! // … let the server run …
 //! let report = capture.stop()?;
