@@ -138,6 +138,13 @@ pub enum OptionValue {
         /// Its length.
         bytes: u32,
     },
+    /// A `struct timeval`.
+    Time {
+        /// Whole seconds.
+        seconds: i64,
+        /// Microseconds beside them, less than a million.
+        micros: i64,
+    },
 }
 
 impl Call<'_> {

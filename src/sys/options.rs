@@ -64,6 +64,12 @@ pub enum SocketOption {
     /// What close does with unsent data (`SO_LINGER`, whole seconds): `None`, the default, sends it in the background;
     /// zero throws it away and resets the connection; a longer time makes close block.
     Linger(Option<Duration>),
+    /// How long a blocking call waits to receive before it fails with EAGAIN (`SO_RCVTIMEO`, microseconds). Holds for
+    /// recv, recvfrom and accept. 0 waits for ever, the default.
+    ReceiveTimeout(Duration),
+    /// How long a blocking call waits for room to send before it fails with EAGAIN (`SO_SNDTIMEO`, microseconds), or
+    /// answers how much has left. Holds for send, sendto and connect. 0 waits for ever, the default.
+    SendTimeout(Duration),
 }
 
 /// Sets an option (`setsockopt(2)`): one call, four for [`SocketOption::Keepalive`] on TCP. Never blocks.
@@ -154,6 +160,8 @@ pub fn setsockopt(
             int(probe, fd, SOL_SOCKET, libc::SO_TIMESTAMPNS, on.into())
         }
         SocketOption::Linger(time) => set_linger(probe, fd, time),
+        SocketOption::ReceiveTimeout(time) => set_timeout(probe, fd, libc::SO_RCVTIMEO, time),
+        SocketOption::SendTimeout(time) => set_timeout(probe, fd, libc::SO_SNDTIMEO, time),
     }
 }
 
@@ -201,6 +209,39 @@ fn set_linger(
         level,
         option,
         value: OptionValue::Linger { on, seconds },
+    };
+    retry(|| {
+        ask(probe, &call)?;
+        let (data, len) = (
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
+        );
+        // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
+        let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
+        answered(probe, &call, answer as isize)
+    })?;
+    Ok(())
+}
+
+fn set_timeout(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    option: i32,
+    time: Duration,
+) -> io::Result<()> {
+    let fd = fd.as_raw_fd();
+    let level = libc::SOL_SOCKET;
+    let micros = i64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(i64::MAX);
+    let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+    let value = libc::timeval {
+        tv_sec: seconds,
+        tv_usec: micros,
+    };
+    let call = Call::Setsockopt {
+        fd,
+        level,
+        option,
+        value: OptionValue::Time { seconds, micros },
     };
     retry(|| {
         ask(probe, &call)?;

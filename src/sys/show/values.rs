@@ -146,6 +146,9 @@ impl Display for Value {
                 write!(f, "{{l_onoff={}, l_linger={seconds}}}, 8", i32::from(on))
             }
             OptionValue::Structure { bytes } => write!(f, "{{...}}, {bytes}"),
+            OptionValue::Time { seconds, micros } => {
+                write!(f, "{{tv_sec={seconds}, tv_usec={micros}}}, 16")
+            }
         }
     }
 }

@@ -149,3 +149,27 @@ fn options_that_the_family_lacks() {
     let reuse_port = sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReusePort(true));
     assert_eq!(errno(reuse_port), libc::EOPNOTSUPP);
 }
+
+#[test]
+fn times_of_blocking_calls() {
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut strace = sys::Strace::new(Vec::new());
+    let limit = SocketOption::ReceiveTimeout(Duration::from_nanos(2_000_001));
+    sys::setsockopt(&mut strace, ours.as_fd(), &limit).unwrap();
+    let limit = SocketOption::SendTimeout(Duration::from_secs(3));
+    sys::setsockopt(&mut strace, ours.as_fd(), &limit).unwrap();
+    assert_eq!(
+        ours.read_timeout().unwrap(),
+        Some(Duration::from_millis(4)),
+        "rounded up to whole microseconds, and by the kernel to a tick"
+    );
+    assert_eq!(ours.write_timeout().unwrap(), Some(Duration::from_secs(3)));
+    let told = String::from_utf8(strace.into_output()).unwrap();
+    assert!(
+        told.contains("SOL_SOCKET, SO_RCVTIMEO, {tv_sec=0, tv_usec=2001}, 16) = 0")
+            && told.contains("SOL_SOCKET, SO_SNDTIMEO, {tv_sec=3, tv_usec=0}, 16) = 0"),
+        "{told}"
+    );
+    let waited = sys::recv(&mut Silent, ours.as_fd(), &mut [0]).unwrap_err();
+    assert_eq!(waited.raw_os_error(), Some(libc::EAGAIN));
+}
