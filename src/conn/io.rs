@@ -285,6 +285,16 @@ impl<'a> Io<'a> {
         self.finish();
     }
 
+    /// Says nothing more, and goes on listening: our FIN follows what waits (shutdown(2), `SHUT_WR`).
+    pub(crate) fn half_close(&mut self) {
+        self.stream.flags.set(Flags::HALF_CLOSES);
+    }
+
+    /// Whether nothing may be said any more.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.stream.flags.has(Flags::HALF_CLOSES)
+    }
+
     /// Close at once; what waits is lost.
     pub(crate) fn abort(&mut self) {
         self.stream.end();

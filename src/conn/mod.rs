@@ -33,11 +33,34 @@ pub(crate) mod websocket;
 pub(crate) use connection::{Connection, Dispatch};
 pub(crate) use io::{Io, Shared};
 pub(crate) use stream::{Flags, Life, Stream};
-pub(crate) use tick::Tick;
+pub(crate) use tick::{Tick, ticks};
 
 use crate::buf::Input;
-use crate::driver::Token;
+use crate::driver::{Aside, Token};
 use crate::sys::Address;
+
+/// What a service that knows no other origins is told of a connection that came from no listener.
+const NO_LISTENER: u32 = u32::MAX;
+
+/// How a connection came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A client connected to one of our listeners.
+    Accepted {
+        /// The listener's number, as listening returned it.
+        listener: u32,
+    },
+    /// We connected.
+    Connected {
+        /// The key that was given along.
+        key: u64,
+    },
+    /// Somebody else made it and handed its descriptor over.
+    Adopted {
+        /// The key that was given along.
+        key: u64,
+    },
+}
 
 /// Gives a connection's bytes a meaning. One value serves all connections of a reactor.
 pub(crate) trait Service {
@@ -48,6 +71,17 @@ pub(crate) trait Service {
 
     /// A client is connected.
     fn accepted(&mut self, listener: u32, io: &mut Io<'_>) -> Self::State;
+
+    /// A connection stands that was asked for under `key`: one of ours, or one that was made elsewhere and handed over.
+    fn joined(&mut self, origin: Origin, io: &mut Io<'_>) -> Self::State {
+        let _ = origin;
+        self.accepted(NO_LISTENER, io)
+    }
+
+    /// Something happened that concerns no connection.
+    fn aside(&mut self, aside: Aside<'_>) {
+        let _ = aside;
+    }
 
     /// Bytes have come. Takes what it can; what stays unread is kept, and offered again with more behind it.
     fn received(&mut self, state: &mut Self::State, input: &mut Input<'_>, io: &mut Io<'_>);
@@ -69,7 +103,7 @@ pub(crate) trait Service {
     fn letter(&mut self, mail: Self::Mail);
 
     /// Mail could not be delivered: its connection has gone, or is going.
-    fn lost(&mut self, mail: Self::Mail);
+    fn lost(&mut self, token: Token, mail: Self::Mail);
 
     /// Whether there are connections to be [called](Self::call).
     fn has_calls(&self) -> bool;

@@ -53,6 +53,10 @@ impl Flags {
     pub(crate) const RESETS: Self = Self(1 << 8);
     /// The peer has said that it will send no more: it is closed behind what waits to be sent, without lingering.
     pub(crate) const PEER_DONE: Self = Self(1 << 9);
+    /// It says nothing more and still listens: our FIN is to follow what waits.
+    pub(crate) const HALF_CLOSES: Self = Self(1 << 10);
+    /// That FIN is sent.
+    pub(crate) const HALF_CLOSED: Self = Self(1 << 11);
 
     #[inline]
     pub(crate) fn has(self, flag: Self) -> bool {

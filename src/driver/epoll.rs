@@ -69,6 +69,10 @@ impl Poller for Epoll {
         Ok(())
     }
 
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     #[inline]
     fn ready(&self, index: usize) -> Option<Ready> {
         let event = self.events[..self.count].get(index)?;

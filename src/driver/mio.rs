@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -116,6 +116,10 @@ impl Poller for Mio {
             hung_up: event.is_error() || (event.is_read_closed() && event.is_write_closed()),
         }));
         Ok(())
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
     }
 
     #[inline]

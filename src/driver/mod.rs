@@ -36,6 +36,7 @@
 //! A driver knows sockets and time-outs of its own retries. It does not know protocols, connections' deadlines, limits
 //! on what is queued, nor who is served first beyond its own turn.
 
+mod aside;
 #[cfg(feature = "epoll")]
 pub(crate) mod epoll;
 mod event;
@@ -43,6 +44,7 @@ mod listener;
 #[cfg(feature = "mio")]
 pub(crate) mod mio;
 // Without a kernel, for benches.
+mod outside;
 #[cfg(feature = "bench")]
 pub(crate) mod prepared;
 #[cfg(any(feature = "epoll", feature = "mio"))]
@@ -61,8 +63,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+pub(crate) use aside::Aside;
 pub(crate) use event::{Event, Op, Submit};
 pub(crate) use listener::{ListenOptions, Listener, ListenerId};
+pub(crate) use outside::Outside;
 pub(crate) use token::Token;
 pub(crate) use waker::Waker;
 

@@ -16,6 +16,8 @@ mod clock;
 mod deadlines;
 mod ebb;
 mod mailbox;
+mod outer;
+mod reach;
 mod settle;
 mod turn;
 
@@ -28,6 +30,8 @@ use clock::Clock;
 use deadlines::Deadlines;
 use ebb::Ebb;
 pub(crate) use mailbox::{Letter, Mailbox, Post};
+
+use reach::Reach;
 
 use crate::buf::{Budget, Slab};
 use crate::conn::{Connection, Service, Shared, Tick};
@@ -85,6 +89,10 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     expired: VecDeque<u32>,
     /// Connections that have more to say than one turn gives them.
     again: Vec<Token>,
+    /// What there is beside accepted connections.
+    reach: Reach,
+    /// When an outer loop has to make a turn even if the driver's descriptor is not readable.
+    rest_until: Option<Duration>,
 }
 
 impl<D: Driver, S: Service> Reactor<D, S> {
@@ -120,6 +128,8 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             letters: Vec::new(),
             expired: VecDeque::new(),
             again: Vec::new(),
+            reach: Reach::default(),
+            rest_until: Some(Duration::ZERO),
         }
     }
 
@@ -129,11 +139,11 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     /// Accepts on `listener` from now on.
-    pub(crate) fn listen(&mut self, listener: Listener) -> io::Result<()> {
+    pub(crate) fn listen(&mut self, listener: Listener) -> io::Result<ListenerId> {
         let id = self.driver.listen(listener)?;
         self.listeners.push(id);
         self.listening += 1;
-        Ok(())
+        Ok(id)
     }
 
     /// Where other threads leave mail.
@@ -144,6 +154,11 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     /// The service.
     pub(crate) fn service(&self) -> &S {
         &self.service
+    }
+
+    /// The service.
+    pub(crate) fn service_mut(&mut self) -> &mut S {
+        &mut self.service
     }
 
     /// How many bytes the connections make the server keep.
@@ -168,7 +183,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// Whether a stop was asked for and everything is over.
     pub(crate) fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.live == 0 && self.listening == 0
+        self.stop_at.is_some() && self.live == 0 && self.listening == 0 && self.reach.is_quiet()
     }
 
     /// Whether the time to finish after a stop has passed.
@@ -177,7 +192,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     /// How long the loop may wait before something is due.
-    #[cfg(test)]
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
         self.timeout_from(self.clock.read())
     }
@@ -222,6 +236,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         for listener in std::mem::take(&mut self.listeners) {
             self.driver.stop_listening(listener);
         }
+        self.give_up_connecting();
         for token in self.tokens() {
             self.with_connection(token, |connection, service, dispatch| {
                 connection.call(dispatch, |state, io| service.stopping(state, io));

@@ -152,6 +152,12 @@ fn over_limit(stream: &mut Stream, bytes_max: usize) {
 /// Flushing → lingering → closed.
 fn end_of_life<D: Driver>(stream: &mut Stream, driver: &mut D, token: Token, shared: &Shared) {
     let sent_all = !stream.flags.has(Flags::IN_FLIGHT) && stream.outbox_len() == 0;
+    let half_closes = stream.flags.has(Flags::HALF_CLOSES) && stream.outbox_len() == 0;
+    if half_closes && stream.life == Life::Open && !stream.flags.has(Flags::HALF_CLOSED) {
+        // The driver sends it behind what is in flight.
+        stream.flags.set(Flags::HALF_CLOSED);
+        driver.shutdown_write(token);
+    }
     if stream.life == Life::Flushing && sent_all {
         let nothing_follows = stream.flags.has(Flags::PEER_DONE) && stream.inbox_len() == 0;
         if stream.flags.has(Flags::ENDED) || nothing_follows {

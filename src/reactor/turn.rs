@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::settle::Hands;
 use super::{Entry, Letter, Reactor};
 use crate::conn::{Connection, Dispatch, Flags, Life, Service, Stream, Tick};
-use crate::driver::{Driver, Event, Token};
+use crate::driver::{Aside, Driver, Event, Token};
 use crate::events;
 
 /// How many connections are called for the service in one turn, before those whose peers have sent something are served
@@ -60,7 +60,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     }
 
     /// Notes how long the turn took that ends at `instant`. The wait before it is no part of it.
-    fn note_turn(&mut self, instant: Duration) {
+    pub(super) fn note_turn(&mut self, instant: Duration) {
         if self.figures.turns > 0 {
             let turn = instant.saturating_sub(self.clock.now());
             self.figures.longest_turn = self.figures.longest_turn.max(turn);
@@ -97,7 +97,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 }
                 Event::Sent { token, buf, result } => {
                     self.shared.pool.put_sent(buf);
-                    self.sent(token, result.is_ok());
+                    self.sent(token, result);
                 }
                 Event::Accepted { token, listener } => self.accepted(token, listener.0),
                 Event::Ended { token } => {
@@ -105,10 +105,13 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                         connection.ended(service, dispatch);
                     });
                 }
-                Event::Failed { token, .. } => {
-                    self.with_connection(token, |connection, _, _| {
+                Event::Failed { token, error, .. } => {
+                    let known = self.with_connection(token, |connection, _, _| {
                         connection.stream.end();
                     });
+                    if !known {
+                        self.failed_elsewhere(token, error);
+                    }
                 }
                 Event::Closed { token, unsent } => {
                     if let Some(unsent) = unsent {
@@ -129,11 +132,20 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     events::accept_failed(&error);
                 }
                 Event::ListenerClosed { .. } => self.listening -= 1,
-                // A turn delivers mail anyway; the others answer questions that this loop does not ask.
-                Event::Woken
-                | Event::Connected { .. }
-                | Event::Datagram { .. }
-                | Event::FileRead { .. } => {}
+                Event::Connected { token } => self.connected(token),
+                Event::Datagram {
+                    socket,
+                    from,
+                    bytes,
+                    truncated,
+                } => self.service.aside(Aside::Datagram {
+                    socket,
+                    from,
+                    bytes,
+                    truncated,
+                }),
+                // A turn delivers mail anyway; the other answers a question that this loop does not ask.
+                Event::Woken | Event::FileRead { .. } => {}
             }
         }
     }
@@ -141,9 +153,18 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     fn accepted(&mut self, token: Token, listener: u32) {
         self.figures.accepted += 1;
         events::accepted(token.index, listener);
+        self.enter(token, |service, io| service.accepted(listener, io));
+    }
+
+    /// Puts a connection into the table, and lets the service and the driver begin with it.
+    pub(super) fn enter(
+        &mut self,
+        token: Token,
+        make: impl FnOnce(&mut S, &mut crate::conn::Io<'_>) -> S::State,
+    ) {
         let mut stream = Stream::new();
         let mut io = crate::conn::Io::new(&mut stream, &mut self.cork, &mut self.shared, token);
-        let state = self.service.accepted(listener, &mut io);
+        let state = make(&mut self.service, &mut io);
         let wants_peer = self.service.wants_peers();
         if wants_peer {
             io.hold_input();
@@ -176,8 +197,9 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         }
     }
 
-    fn sent(&mut self, token: Token, ok: bool) {
-        self.with_connection(token, |connection, _, dispatch| {
+    fn sent(&mut self, token: Token, result: io::Result<()>) {
+        let ok = result.is_ok();
+        let known = self.with_connection(token, |connection, _, dispatch| {
             connection.stream.flags.clear(Flags::IN_FLIGHT);
             connection.stream.stall = Tick::NEVER;
             dispatch.shared.note_in_flight(&mut connection.stream, 0);
@@ -185,6 +207,9 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 connection.stream.end();
             }
         });
+        if !known {
+            self.datagram_sent(token, result);
+        }
     }
 
     fn closed(&mut self, token: Token) {
@@ -232,7 +257,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             }
         });
         if let Some(mail) = mail {
-            self.service.lost(mail);
+            self.service.lost(token, mail);
         }
     }
 
@@ -298,6 +323,8 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             }) {
                 self.expire(token, now);
                 in_flight += u32::from(self.is_in_flight(token));
+            } else {
+                self.connect_timed_out(index);
             }
         }
     }
@@ -323,15 +350,15 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         });
     }
 
-    /// Calls one connection, if it is still there, then settles it.
+    /// Calls one connection, if it is still there, then settles it. False if it is not.
     pub(super) fn with_connection(
         &mut self,
         token: Token,
         call: impl FnOnce(&mut Connection<S::State>, &mut S, &mut Dispatch<'_>),
-    ) {
+    ) -> bool {
         let entry = self.table.at_mut(token.index).and_then(Option::as_mut);
         let Some(entry) = entry.filter(|entry| entry.generation == token.generation) else {
-            return;
+            return false;
         };
         let mut dispatch = Dispatch {
             cork: &mut self.cork,
@@ -340,5 +367,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         };
         call(&mut entry.connection, &mut self.service, &mut dispatch);
         self.settle(token);
+        true
     }
 }

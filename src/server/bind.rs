@@ -162,7 +162,7 @@ impl Binding {
             address: address.clone(),
             error,
         };
-        clear_stale(address, path)?;
+        clear_stale(address, path, Kind::Stream)?;
         let mut bound = self.bind_shared(address, None)?;
         bound.path = Some(OwnedPath::new(path).map_err(listen)?);
         if let Some(mode) = self.unix_mode {
@@ -194,7 +194,7 @@ fn refuse_shared_port(address: &Address) -> io::Result<()> {
 }
 
 /// Removes the path of a socket on which nobody listens any more. Anything else stays, and is an error.
-fn clear_stale(address: &Address, path: &Path) -> Result<(), ServerError> {
+pub(super) fn clear_stale(address: &Address, path: &Path, kind: Kind) -> Result<(), ServerError> {
     let taken = |problem| {
         Err(ServerError::Path {
             path: path.to_owned(),
@@ -208,7 +208,7 @@ fn clear_stale(address: &Address, path: &Path) -> Result<(), ServerError> {
         return taken("the path exists and is not a socket; remove it or choose another path");
     }
     let probe = &mut Silent;
-    let connected = sys::socket(probe, address.family(), Kind::Stream, Mode::Nonblocking)
+    let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
         .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
     match connected.as_ref().map_err(io::Error::raw_os_error) {
         Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path).or_else(|_| {
@@ -227,7 +227,7 @@ pub(super) struct OwnedPath {
 }
 
 impl OwnedPath {
-    fn new(path: &Path) -> io::Result<Self> {
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::symlink_metadata(path)?;
         Ok(Self {
             path: path.to_owned(),

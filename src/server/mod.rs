@@ -19,6 +19,7 @@ mod compression;
 #[path = "uncompressed.rs"]
 mod compression;
 mod config;
+mod event_loop;
 mod files;
 mod gate;
 mod handler;
@@ -50,6 +51,11 @@ pub use body_sender::{BodySender, SendError};
 #[cfg(feature = "gzip")]
 pub use compression::Compression;
 pub use config::{Server, Workers};
+pub use event_loop::{
+    Connect, ConnectionId, DATAGRAM_BYTES_WAITING_MAX, DATAGRAMS_WAITING_MAX, Datagram,
+    DatagramDropped, DatagramSocket, Errands, EventLoop, Letterbox, Listen, Listening, LoopOptions,
+    MailError, Origin, Protocol, ServerLoop, SocketId, Wire,
+};
 pub use files::{Files, FilesError, Piece, Plan, PlanBody};
 pub use handler::{Body, Handler};
 pub use incoming::Incoming;

@@ -30,13 +30,13 @@ const RING_BUFFERS_CROWDED: u16 = 64;
 
 /// A server whose addresses are bound.
 pub struct Bound {
-    server: Server,
-    chosen: Chosen,
+    pub(super) server: Server,
+    pub(super) chosen: Chosen,
     workers: usize,
-    addresses: Vec<BoundAddress>,
-    stopper: Stopper,
-    hub: Arc<Hub>,
-    ledger: Ledger,
+    pub(super) addresses: Vec<BoundAddress>,
+    pub(super) stopper: Stopper,
+    pub(super) hub: Arc<Hub>,
+    pub(super) ledger: Ledger,
 }
 
 impl Bound {
@@ -183,7 +183,7 @@ impl Bound {
     }
 
     /// Every worker's own listeners.
-    fn listeners_by_worker(&mut self) -> Vec<Vec<Listener>> {
+    pub(super) fn listeners_by_worker(&mut self) -> Vec<Vec<Listener>> {
         let mut listeners: Vec<Vec<Listener>> = (0..self.workers).map(|_| Vec::new()).collect();
         for bound in &mut self.addresses {
             for (worker, listener) in listeners.iter_mut().zip(bound.listeners.drain(..)) {
@@ -193,7 +193,7 @@ impl Bound {
         listeners
     }
 
-    fn driver_config(&self) -> driver::Config {
+    pub(super) fn driver_config(&self) -> driver::Config {
         let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
         // A table of one's own begins as a copy: everybody's waker, poller and listeners are in it.
         let copied = (self.workers * (2 + self.addresses.len())) as u64;
@@ -346,7 +346,7 @@ impl Common {
 }
 
 /// What a worker has done so far.
-fn figures_of<D: Driver, H: Handler>(reactor: &Reactor<D, Web<H>>) -> LedgerFigures {
+pub(super) fn figures_of<D: Driver, H: Handler>(reactor: &Reactor<D, Web<H>>) -> LedgerFigures {
     let figures = reactor.figures();
     LedgerFigures {
         connections: reactor.live() as u64,

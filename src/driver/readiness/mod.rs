@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod outside;
 mod poller;
 mod send;
 mod serve;

@@ -88,6 +88,9 @@ pub(crate) trait Poller: Sized {
     /// What the last wait reported, by position.
     fn ready(&self, index: usize) -> Option<Ready>;
 
+    /// The poller's own descriptor: readable while something is ready.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
     /// What a new socket is registered with: everything, where it cannot be changed later.
     fn initial(wanted: Interest) -> Interest {
         if Self::EDGE { Interest::BOTH } else { wanted }

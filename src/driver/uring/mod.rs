@@ -27,6 +27,7 @@ mod close;
 mod complete;
 mod datagram;
 mod op;
+mod outside;
 mod pause;
 mod peer;
 mod ring;
@@ -103,6 +104,8 @@ pub(crate) struct Uring<P: Probe> {
     /// Operations that the kernel has not finished.
     in_flight: u32,
     retry_at: Option<Instant>,
+    /// What loops outside wait for.
+    bell: Option<OwnedFd>,
 }
 
 impl<P: Probe> Uring<P> {
@@ -284,6 +287,7 @@ impl<P: Probe> Driver for Uring<P> {
             wake_count: Box::new([0; 8]),
             in_flight: 0,
             retry_at: None,
+            bell: None,
         };
         driver.arm_waker();
         Ok(driver)

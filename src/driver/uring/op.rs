@@ -120,6 +120,15 @@ pub(super) fn sendmsg(target: Target, message: *const libc::msghdr, more: bool) 
         .build())
 }
 
+/// sendmsg(2) of one datagram. It is refused where it would have to wait for room, as on a non-blocking socket: otherwise
+/// one Unix receiver that does not read would keep the memory of all that is sent to it.
+pub(super) fn send_datagram(target: Target, message: *const libc::msghdr) -> squeue::Entry {
+    let flags = (libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) as u32;
+    on!(target, |fd| opcode::SendMsg::new(fd, message)
+        .flags(flags)
+        .build())
+}
+
 fn send_flags(more: bool) -> i32 {
     libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
 }

@@ -128,6 +128,19 @@ impl Ring {
         self.collect();
     }
 
+    /// Submits what waits to be submitted, if anything does.
+    pub(super) fn submit_what_waits<P: Probe>(&mut self, probe: &mut P) {
+        if !self.io.submission().is_empty() {
+            self.submit(probe);
+        }
+    }
+
+    /// Whether a wait would return at once.
+    pub(super) fn has_something(&mut self) -> bool {
+        self.collect();
+        !self.completions.is_empty() || !self.is_quiet()
+    }
+
     /// Submits everything and waits for one completion, at most `timeout`. One system call, unless completions overflow.
     pub(super) fn submit_and_wait<P: Probe>(
         &mut self,

@@ -166,6 +166,7 @@ impl Sending {
         if let Some(address) = &self.address {
             self.message.msg_name = address.as_ptr().cast_mut().cast();
             self.message.msg_namelen = address.len();
+            return op::send_datagram(target, &raw const self.message);
         }
         op::sendmsg(target, &raw const self.message, more)
     }

@@ -99,6 +99,14 @@ impl<H: Handler> Web<H> {
         self
     }
 
+    pub(in crate::server) fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    pub(in crate::server) fn handler_mut(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
     /// The server stops: so does this WebSocket.
     fn part(&self, member: &mut Member, io: &mut Io<'_>) {
         let (code, reason) = self.farewell.words();
@@ -225,7 +233,7 @@ impl<H: Handler> Service for Web<H> {
         }
     }
 
-    fn lost(&mut self, mail: Self::Mail) {
+    fn lost(&mut self, _token: Token, mail: Self::Mail) {
         self.letter(mail);
     }
 
