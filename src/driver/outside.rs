@@ -17,7 +17,8 @@ use super::Driver;
 
 /// A driver that somebody else may wait for.
 pub(crate) trait Outside: Driver {
-    /// Lets others wait from now on, or no more. Both may be said again and again.
+    /// Lets others wait from now on, or no more. Both may be said again and again. The first time it is to be said before
+    /// [`Driver::waker`] is asked for: a waker ends the waits that were possible when it was made.
     fn open_outside(&mut self, open: bool) -> io::Result<()>;
 
     /// Readable when `wait` would find something. To be watched level-triggered, for input alone. `None` before

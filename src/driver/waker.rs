@@ -24,6 +24,17 @@ impl Waker {
         }
     }
 
+    /// Wakes by this one, then by `other`.
+    #[cfg(feature = "io-uring")]
+    pub(crate) fn then(self, other: Self) -> Self {
+        Self {
+            wake: Arc::new(move || {
+                self.wake();
+                other.wake();
+            }),
+        }
+    }
+
     /// Wakes a driver that has no kernel.
     #[cfg(any(test, feature = "bench"))]
     pub(crate) fn custom(wake: impl Fn() + Send + Sync + 'static) -> Self {

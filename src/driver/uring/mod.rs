@@ -105,7 +105,9 @@ pub(crate) struct Uring<P: Probe> {
     in_flight: u32,
     retry_at: Option<Instant>,
     /// What loops outside wait for.
-    bell: Option<OwnedFd>,
+    bell: Option<Arc<OwnedFd>>,
+    /// Whether the kernel writes it.
+    rings: bool,
 }
 
 impl<P: Probe> Uring<P> {
@@ -288,6 +290,7 @@ impl<P: Probe> Driver for Uring<P> {
             in_flight: 0,
             retry_at: None,
             bell: None,
+            rings: false,
         };
         driver.arm_waker();
         Ok(driver)
@@ -475,7 +478,7 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn waker(&self) -> Waker {
-        Waker::eventfd(self.wake.clone())
+        self.make_waker()
     }
 
     fn give_back(&mut self) {

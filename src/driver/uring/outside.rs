@@ -3,31 +3,57 @@
 //! ```text
 //!   rest:   arm, submit ──▶ take the bell's count ──▶ look: is there anything? ──yes──▶ "at once"
 //!                                   ▲                          │ no
-//!   kernel: task work ──ring────────┘                          ▼
-//!                                                    outer loop waits for the bell
+//!   kernel: task work ──ring────────┤                          ▼
+//!   Waker::wake, second write ──────┘                outer loop waits for the bell
 //! ```
 //!
 //! The order counts. Taking the count first and looking then loses nothing: what comes before the look is seen by it, and
 //! what comes behind it rings again. The other way round a completion between the two would be forgotten, and the outer
 //! loop would sleep on it. Without taking the count it would never sleep.
+//!
+//! The kernel rings once, when the first piece of work comes: so the look must see work that was left over, and a wake must
+//! leave none behind in silence. From inside an eventfd's wake-up the kernel cannot ring another eventfd at once
+//! (`eventfd_signal_allowed`); it does so later, and 6.18 did it only the first time. So a [`Waker`] writes the bell itself,
+//! behind the eventfd that ends an inner wait.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Probe, Uring, sys};
+use super::{Probe, Uring, Waker, sys};
 use crate::driver::Outside;
+
+impl<P: Probe> Uring<P> {
+    /// Ends a wait of this ring, and an outer loop's if one was [promised](Outside::open_outside) before.
+    pub(super) fn make_waker(&self) -> Waker {
+        let inner = Waker::eventfd(self.wake.clone());
+        let Some(bell) = self.bell.clone() else {
+            return inner;
+        };
+        let outer = Waker::eventfd(bell);
+        inner.then(outer)
+    }
+}
 
 impl<P: Probe> Outside for Uring<P> {
     fn open_outside(&mut self, open: bool) -> io::Result<()> {
-        if open && self.bell.is_none() {
-            let bell = sys::eventfd(&mut self.probe)?;
-            let submitter = self.ring.io.submitter();
-            submitter.register_eventfd(bell.as_raw_fd())?;
-            self.bell = Some(bell);
-        } else if !open && self.bell.take().is_some() {
-            self.ring.io.submitter().unregister_eventfd()?;
+        if open == self.rings {
+            return Ok(());
         }
+        let submitter = self.ring.io.submitter();
+        if open {
+            let bell = match self.bell.take() {
+                Some(bell) => bell,
+                None => Arc::new(sys::eventfd(&mut self.probe)?),
+            };
+            let registered = submitter.register_eventfd(bell.as_raw_fd());
+            self.bell = Some(bell);
+            registered?;
+        } else {
+            submitter.unregister_eventfd()?;
+        }
+        self.rings = open;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::buf::{Budget, Ceiling};
 use crate::conn::Service;
-use crate::driver::{self, Driver};
+use crate::driver::{self, Outside};
 use crate::limits::Limits;
 use crate::reactor::{Post, Reactor};
 use crate::server::{Backend, ServerError};
@@ -56,7 +56,7 @@ impl<S: Service, W: Probe> Engine<S, W> {
             probe,
             make_service,
         };
-        let mut engine = match backend {
+        Ok(match backend {
             #[cfg(feature = "epoll")]
             Backend::Epoll => Self::Epoll(open.reactor().map_err(ServerError::Worker)?),
             #[cfg(feature = "mio")]
@@ -64,9 +64,7 @@ impl<S: Service, W: Probe> Engine<S, W> {
             #[cfg(feature = "io-uring")]
             Backend::IoUring => Self::IoUring(open.reactor().map_err(ServerError::Worker)?),
             _ => unreachable!("choose() gives only backends that are built in"),
-        };
-        engine.open_outside(true).map_err(ServerError::Worker)?;
-        Ok(engine)
+        })
     }
 
     pub(super) fn open_outside(&mut self, open: bool) -> io::Result<()> {
@@ -75,7 +73,7 @@ impl<S: Service, W: Probe> Engine<S, W> {
 
     pub(super) fn outer_descriptor(&self) -> BorrowedFd<'_> {
         each!(self, reactor => reactor.outer_descriptor())
-            .expect("it was opened to the outside, and stays so but for `run`, which borrows it")
+            .expect("every driver was opened to the outside when it was made")
     }
 
     pub(super) fn outer_timeout(&self) -> Option<Duration> {
@@ -126,11 +124,12 @@ struct Opening<'o, W, F> {
 impl<W: Probe, F> Opening<'_, W, F> {
     fn reactor<D, S>(self) -> io::Result<Box<Reactor<D, S>>>
     where
-        D: Driver<Probe = W>,
+        D: Outside<Probe = W>,
         S: Service,
         F: FnOnce(Post<S::Mail>) -> S,
     {
-        let driver = D::open(self.config, self.probe)?;
+        let mut driver = D::open(self.config, self.probe)?;
+        driver.open_outside(true)?;
         let budget = Budget::new(Ceiling::new(self.limits.memory_bytes_max));
         let limits = Arc::new(self.limits.clone());
         let reactor = Reactor::new(driver, limits, budget, self.make_service);

@@ -32,7 +32,9 @@ use crate::sys::Address;
 ///     fn opened(&mut self, _: Origin, _: &mut Wire<'_, '_>) {}
 ///
 ///     fn received(&mut self, (): &mut (), input: &mut Input<'_>, wire: &mut Wire<'_, '_>) {
-///         while let Some(end) = input.unread().iter().position(|byte| *byte == b'\n') {
+///         while wire.wants_input()
+///             && let Some(end) = input.unread().iter().position(|byte| *byte == b'\n')
+///         {
 ///             wire.say(input.take(end + 1));
 ///         }
 ///         // What is left is the beginning of a line: it is kept, and comes again with more behind it.
@@ -58,8 +60,8 @@ pub trait Protocol {
     /// Bytes have come. Takes what it can of `input`; what stays unread is kept, and offered again with more behind it.
     ///
     /// Not called while so much waits for the peer that no more work should be begun, nor while input is
-    /// [held](Wire::hold_input). Whoever answers many units in one call looks at [`Wire::is_blocked`] between them and
-    /// leaves the rest unread: it is offered again when the peer has read.
+    /// [held](Wire::hold_input). Whoever answers many units in one call asks [`Wire::wants_input`] between them and leaves
+    /// the rest unread: it is offered again when the peer has read.
     ///
     /// Limit: [`LoopOptions::input_bytes_max`](super::LoopOptions::input_bytes_max) of unread bytes, 1 MiB by default. At it
     /// the connection is reset.

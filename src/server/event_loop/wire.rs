@@ -93,6 +93,14 @@ impl<'w, 'i> Wire<'w, 'i> {
         self.io.is_blocked()
     }
 
+    /// Whether it makes sense to read another unit: input is not [held](Self::hold_input), the peer is not
+    /// [blocked](Self::is_blocked), the connection is [open](Self::is_open). To be asked between the units of one call; what
+    /// is left unread is offered again when that has changed, or forgotten behind the end.
+    #[inline]
+    pub fn wants_input(&self) -> bool {
+        !self.io.wants_no_input()
+    }
+
     /// Wants [`Protocol::writable`](super::Protocol::writable) to be called, once, when `outbox_low_bytes` (16 KiB) or fewer
     /// wait: at the end of this call, if that is so by then.
     pub fn await_room(&mut self) {
