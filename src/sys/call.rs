@@ -145,6 +145,15 @@ pub enum OptionValue {
         /// Microseconds beside them, less than a million.
         micros: i64,
     },
+    /// A `struct ucred`.
+    Credentials {
+        /// Process.
+        pid: i32,
+        /// User.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
 }
 
 impl Call<'_> {

@@ -115,9 +115,10 @@ pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, p
 pub use probe::{Probe, Silent, Verdict};
 pub use random::getrandom;
 pub use read_options::{
-    KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error, fast_open,
-    is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6, receive_buffer,
-    receive_time, reuse_address, reuse_port, send_buffer, user_timeout,
+    Credentials, KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error,
+    fast_open, is_listening, keepalive, linger, no_delay, not_sent_lowat, only_v6,
+    peer_credentials, receive_buffer, receive_time, reuse_address, reuse_port, send_buffer,
+    user_timeout,
 };
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;

@@ -222,6 +222,67 @@ pub fn linger(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Option<D
     Ok((raw.l_onoff != 0).then(|| seconds(raw.l_linger)))
 }
 
+/// Who is at the other end of a Unix connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Process.
+    pub pid: i32,
+    /// Effective user.
+    pub uid: u32,
+    /// Effective group.
+    pub gid: u32,
+}
+
+/// Who connected, as the kernel noted it in connect(2) or socketpair(2): it cannot be forged (`SO_PEERCRED`, `unix(7)`).
+///
+/// # Errors
+///
+/// As every call of this kind. Of a socket that is no connected Unix one the kernel answers -1 for the user, on some
+/// kernels an error.
+///
+/// ```
+/// use longshore::sys::{self, Silent};
+/// use std::os::fd::AsFd;
+/// use std::os::unix::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (ours, _theirs) = UnixStream::pair()?;
+/// let peer = sys::peer_credentials(&mut Silent, ours.as_fd())?;
+/// assert_eq!(peer.pid.unsigned_abs(), std::process::id());
+/// # Ok(())
+/// # }
+/// ```
+pub fn peer_credentials(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Credentials> {
+    let (fd, level, option) = (fd.as_raw_fd(), SOL_SOCKET, libc::SO_PEERCRED);
+    let mut raw = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    retry(|| {
+        let mut call = Call::Getsockopt {
+            fd,
+            level,
+            option,
+            value: None,
+        };
+        ask(probe, &call)?;
+        let mut len = size_of_val(&raw) as libc::socklen_t;
+        // SAFETY: `raw` and `len` live through the call, and `len` starts as the size of `raw`.
+        let answer =
+            unsafe { libc::getsockopt(fd, level, option, (&raw mut raw).cast(), &raw mut len) };
+        let result = outcome(answer as isize);
+        if let Call::Getsockopt { value, .. } = &mut call {
+            let libc::ucred { pid, uid, gid } = raw;
+            let known = OptionValue::Credentials { pid, uid, gid };
+            *value = result.is_ok().then_some(known);
+        }
+        told(probe, &call, result)
+    })?;
+    let libc::ucred { pid, uid, gid } = raw;
+    Ok(Credentials { pid, uid, gid })
+}
+
 fn int(probe: &mut impl Probe, fd: BorrowedFd<'_>, level: i32, option: i32) -> io::Result<i32> {
     let fd = fd.as_raw_fd();
     let mut number = 0i32;

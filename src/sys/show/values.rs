@@ -149,6 +149,9 @@ impl Display for Value {
             OptionValue::Time { seconds, micros } => {
                 write!(f, "{{tv_sec={seconds}, tv_usec={micros}}}, 16")
             }
+            OptionValue::Credentials { pid, uid, gid } => {
+                write!(f, "{{pid={pid}, uid={uid}, gid={gid}}}, 12")
+            }
         }
     }
 }
