@@ -7,6 +7,7 @@
 //!                your Handler                                           refuses to know
 //!   ┌───────────────────────────────────────────────────┐
 //!   │ 7 server   Server, Handler, Request, Reply, Ticket │  descriptors, backends, frames
+//!   │            EventLoop, Protocol: bytes of your own  │
 //!   │   client   a WebSocket that blocks, for any stream │  backends, HTTP beyond the handshake
 //!   ├───────────────────────────────────────────────────┤
 //!   │ 6 reactor  wait ▶ dispatch ▶ settle ▶ mail ▶ time  │  what the bytes mean; system calls
@@ -60,6 +61,11 @@
 //! # }
 //! ```
 //!
+//! # A protocol of your own
+//!
+//! [`EventLoop`] runs a [`Protocol`] over TCP, UDP and Unix sockets, on the same loop and backends: until it is stopped, or
+//! turn by turn inside a loop of yours. HTTP can be such a guest too: [`Server::into_loop`].
+//!
 //! # The parsers alone
 //!
 //! [`http::Decoder`] and [`ws::Decoder`] turn bytes into events, over any sockets or none. They allocate nothing, and go
@@ -80,7 +86,7 @@
 //!
 //! # Where to start reading
 //!
-//! - To learn system calls: `examples/01` to `06`, in order; then [`sys`], from `socket.rs` on.
+//! - To learn system calls: `examples/01` to `11`, in order; then [`sys`], from `socket.rs` on.
 //! - To follow one request: `reactor/turn.rs` (a turn), `conn/connection.rs` (bytes reach the protocol),
 //!   `server/web/http.rs` (the handler is called), `reactor/settle.rs` (the reply leaves).
 //! - To compare backends: `driver/mod.rs` holds the contract; `driver/epoll.rs` with `driver/readiness`, and

@@ -4,6 +4,8 @@
 //!   Server ── one thread per worker ──▶ Reactor ──▶ Web (HTTP, then WebSocket) ──▶ your Handler
 //! ```
 //!
+//! Below it lies a lower door: an [`EventLoop`] for protocols that are not HTTP, and for turns inside another loop.
+//!
 //! A [`Handler`] answers requests and WebSocket messages; [`Server`] binds the addresses, chooses the backend and runs
 //! the workers. Nothing here is reached by bytes that were not checked below.
 #![forbid(unsafe_code)]

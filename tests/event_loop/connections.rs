@@ -4,7 +4,7 @@ use std::net::Shutdown;
 
 use longshore::{Limits, Origin};
 
-use super::{BACKENDS, Peer, Seen, listening, until};
+use super::{BACKENDS, Peer, Script, Seen, listening, until};
 
 const INPUT: &[u8] = b"one\ntwo\n\nthree four\n";
 
@@ -13,7 +13,7 @@ fn input_cut_anywhere_is_the_same_lines() {
     for backend in BACKENDS {
         let (mut event_loop, address) = listening(backend, Limits::default());
         for cut in 0..=INPUT.len() {
-            *event_loop.protocol_mut() = Default::default();
+            *event_loop.protocol_mut() = Script::default();
             let mut peer = Peer::connect(&address);
             peer.write(&mut event_loop, &INPUT[..cut]);
             until(&mut event_loop, "the first part", |event_loop| {

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixDatagram;
 
 use longshore::sys::Address;
@@ -31,7 +32,8 @@ fn borders_are_kept_and_answers_find_their_way() {
                 client
             })
             .collect();
-        let payloads: [&[u8]; 4] = [b"one", b"", b"three", &[7; 60_000]];
+        let long = vec![7; 60_000];
+        let payloads: [&[u8]; 4] = [b"one", b"", b"three", &long];
         for client in &clients {
             for payload in payloads {
                 client.send(payload).unwrap();
@@ -81,9 +83,8 @@ fn what_is_longer_than_the_buffer_is_cut_and_said_to_be() {
         let (mut event_loop, socket) = bound(backend, &name);
         event_loop.protocol_mut().echoes = false;
         let sender = UnixDatagram::unbound().unwrap();
-        use std::os::linux::net::SocketAddrExt;
         let to = std::os::unix::net::SocketAddr::from_abstract_name(&name[6..]).unwrap();
-        sender.send_to_addr(&[1; 100_000], &to).unwrap();
+        sender.send_to_addr(&vec![1; 100_000], &to).unwrap();
         sender.send_to_addr(b"short", &to).unwrap();
         until(&mut event_loop, "both", |event_loop| {
             event_loop.protocol().payloads.len() == 2
@@ -117,7 +118,6 @@ fn a_unix_receiver_that_does_not_read_loses_datagrams_and_holds_nobody() {
             let socket = event_loop.bind_datagram(&unnamed).unwrap();
             (event_loop, socket)
         };
-        use std::os::linux::net::SocketAddrExt;
         let receiver = |what: &str| {
             let name = format!("longshore-{what}-{}-{}", backend.name(), std::process::id());
             let at = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();

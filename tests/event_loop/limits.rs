@@ -91,7 +91,7 @@ fn who_is_sent_too_much_is_disconnected() {
         until(&mut event_loop, "the disconnection", |event_loop| {
             calls += 1;
             event_loop
-                .call(id, |_, _, wire| wire.say(&[0; 500_000]))
+                .call(id, |_, _, wire| wire.say(&vec![0; 500_000]))
                 .is_none()
         });
         assert!(calls > 3, "{backend}: {calls}");
@@ -111,7 +111,7 @@ fn at_the_memory_ceiling_connections_end() {
         let (mut event_loop, address) = listening(backend, limits);
         let mut peers: Vec<_> = (0..8).map(|_| Peer::connect(&address)).collect();
         for peer in &mut peers {
-            peer.write(&mut event_loop, &[b'a'; 60_000]);
+            peer.write(&mut event_loop, &vec![b'a'; 60_000]);
         }
         until(&mut event_loop, "a refusal", |event_loop| {
             let closed = |seen: &&Seen| matches!(seen, Seen::Closed(_));

@@ -96,7 +96,7 @@ impl Peer {
 
     /// Reads to the end: what came, and whether the end was a reset.
     pub(crate) fn read_to_end(&mut self, event_loop: &mut EventLoop<Script>) -> (Vec<u8>, bool) {
-        let (mut bytes, mut buf, mut reset) = (Vec::new(), [0; 65536], false);
+        let (mut bytes, mut buf, mut reset) = (Vec::new(), vec![0; 65536], false);
         until(event_loop, "the end", |_| match self.0.read(&mut buf) {
             Ok(0) => true,
             Ok(read) => {

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -155,7 +156,6 @@ fn datagrams_wake_the_outer_loop() {
         else {
             panic!("the kernel chooses an abstract name: {}", bound.address)
         };
-        use std::os::linux::net::SocketAddrExt;
         let to = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
         for round in 0..40 {
             calm_quickly(&mut event_loop);

@@ -74,7 +74,7 @@ impl Script {
             // Says so much, whether the peer reads or not.
             "flood" => {
                 for _ in 0..number.div_ceil(STEP_BYTES) {
-                    wire.say(&[b'f'; STEP_BYTES]);
+                    wire.say(&vec![b'f'; STEP_BYTES]);
                 }
             }
             "finish" => wire.finish(),
@@ -147,7 +147,7 @@ impl Protocol for Script {
     fn writable(&mut self, state: &mut Line, wire: &mut Wire<'_, '_>) {
         self.seen.push(Seen::Writable);
         let step = state.left.min(STEP_BYTES);
-        wire.say(&[b'p'; STEP_BYTES][..step]);
+        wire.say(&vec![b'p'; step]);
         state.left -= step;
         self.waiting_bytes_max = self.waiting_bytes_max.max(wire.waiting_bytes());
         if state.left > 0 {
