@@ -6,8 +6,8 @@
 //!     version status  reason
 //! ```
 //!
-//! A client meets one reply, and of its body nothing: so this is no counterpart of the server's parser, only what the
-//! handshake needs. It does not know what fields mean.
+//! It is no counterpart of the server's parser, only what a client needs that meets one reply at a time. It does not know
+//! what fields mean, nor where a body is: that is [`reply`](super::reply).
 
 use core::fmt;
 
@@ -48,14 +48,15 @@ impl fmt::Display for HeadError {
 
 impl core::error::Error for HeadError {}
 
-/// A checked head.
+/// A checked head of a reply, as a [`ReplyDecoder`](super::ReplyDecoder) gives it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReplyHead<'b> {
+pub struct ReplyHead<'b> {
     /// The digit behind `HTTP/1.`.
     pub(super) minor: u8,
     /// 100 to 999.
     pub(super) status: u16,
     fields: &'b [u8],
+    bytes: &'b [u8],
 }
 
 /// The length of the head at the start of `bytes`, `None` while it is not complete.
@@ -86,6 +87,7 @@ pub(super) fn head_end(bytes: &[u8], from: &mut usize) -> Result<Option<usize>, 
 impl<'b> ReplyHead<'b> {
     /// Reads a whole head, from its first byte to the empty line, as [`head_end`] has found it.
     pub(super) fn parse(head: &'b [u8]) -> Result<Self, HeadError> {
+        let bytes = head;
         let head = head.strip_suffix(b"\r\n").ok_or(HeadError::BareLf)?;
         let (line, fields) = split_line(head).ok_or(HeadError::StatusLine)?;
         let (minor, status) = status_line(line)?;
@@ -93,6 +95,7 @@ impl<'b> ReplyHead<'b> {
             minor,
             status,
             fields,
+            bytes,
         };
         let mut rest = fields;
         let mut count = 0;
@@ -107,8 +110,36 @@ impl<'b> ReplyHead<'b> {
         Ok(reply)
     }
 
+    /// The status, 100 to 999 (RFC 9110 §15).
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The digit behind `HTTP/1.`.
+    pub const fn minor_version(&self) -> u8 {
+        self.minor
+    }
+
+    /// The head as it was sent, from its first byte to its empty line. Of its bytes none is a control byte but CR, LF and
+    /// HTAB; those above 127 may be anything.
+    pub const fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// The value of the first field with this name, in any case.
+    pub fn field(&self, name: &str) -> Option<&'b [u8]> {
+        self.values(name).next()
+    }
+
+    /// The values of all fields with this name, in any case, in their order.
+    pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'b, 'n> {
+        self.fields()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
     /// Names, as they were sent, and values.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
+    pub fn fields(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
         let mut rest = self.fields;
         std::iter::from_fn(move || {
             let (line, behind) = split_line(rest)?;

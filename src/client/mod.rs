@@ -17,6 +17,9 @@
 //! connection with the rule's close code. It does not know TLS ([`WebSocket::handshake`] takes a stream that does),
 //! proxies or cookies, and it follows no redirect: [`Refused`] says where one points.
 //!
+//! Replies of plain HTTP are read by [`ReplyDecoder`], on whatever sockets; requests are so few bytes that a program can
+//! write them itself.
+//!
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use longshore::client::{Event, Options, WebSocket};
@@ -68,6 +71,7 @@ mod outgoing;
 mod patience;
 mod random;
 mod refused;
+mod reply;
 #[cfg(test)]
 mod tests;
 mod websocket;
@@ -75,7 +79,8 @@ mod websocket;
 #[cfg(feature = "deflate")]
 pub use deflate::Deflate;
 pub use error::Error;
-pub use head::HeadError;
+pub use head::{HeadError, ReplyHead};
 pub use options::Options;
 pub use refused::Refused;
+pub use reply::{ReplyDecoder, ReplyEvent, ReplyFault};
 pub use websocket::{Event, WebSocket};

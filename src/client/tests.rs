@@ -6,6 +6,7 @@ mod ends;
 mod head;
 mod messages;
 mod opening;
+mod reply;
 
 use std::io::{self, Read, Write};
 use std::mem;

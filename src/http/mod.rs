@@ -19,6 +19,7 @@
 mod accept_encoding;
 mod authority;
 mod body;
+mod body_only;
 mod chunk;
 mod chunk_encode;
 mod class;
@@ -47,6 +48,8 @@ mod status;
 mod target;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use body_only::{BodyDecoder, BodyEvent};
 
 pub use accept_encoding::{AcceptEncoding, ContentCoding};
 pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
