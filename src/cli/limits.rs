@@ -6,13 +6,13 @@
 //!
 //! It does not know what happens at a limit.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Error, FromArgMatches};
 use longshore::Limits;
+
+use super::seconds::Seconds;
 
 /// The limits that the command line asks for. A value that makes no sense is a usage error, exit code 2.
 #[derive(Debug)]
@@ -165,24 +165,6 @@ struct WebSocketFlags {
     topic_history_bytes_max: usize,
 }
 
-/// Seconds, with a fraction if need be. Three years at most, so that no deadline overflows.
-#[derive(Clone, Copy, Debug)]
-struct Seconds(Duration);
-
-impl FromStr for Seconds {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds: f64 = text
-            .parse()
-            .map_err(|_| "not a number of seconds, like 10 or 0.5")?;
-        if !(0.05..=1e8).contains(&seconds) {
-            return Err("must be from 0.05 to 100000000 seconds");
-        }
-        Ok(Self(Duration::from_secs_f64(seconds)))
-    }
-}
-
 /// Seconds, where 0 means none.
 fn seconds_or_none(text: &str) -> Result<Seconds, String> {
     match text {
@@ -190,12 +172,6 @@ fn seconds_or_none(text: &str) -> Result<Seconds, String> {
         _ => text
             .parse()
             .map_err(|error| format!("{error}, or 0 for none")),
-    }
-}
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_secs_f64().fmt(f)
     }
 }
 

@@ -14,6 +14,8 @@ mod feed;
 mod lab;
 mod limits;
 mod page;
+mod echo;
+mod seconds;
 mod serve;
 mod tally;
 
@@ -21,6 +23,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use longshore::sys::Silent;
 
 /// A low-level socket server for Linux: epoll, io_uring and mio, with HTTP/1.1 and WebSocket.
 #[derive(Debug, Parser)]
@@ -39,6 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
+    Echo(echo::Echo),
     Doctor(doctor::Doctor),
     Lab(lab::Lab),
     // Lessons start the program again with it, to measure a server apart from its clients.
@@ -52,6 +56,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
+        Command::Echo(echo) => echo.run(|| Silent),
         Command::Doctor(doctor) => doctor.run(),
         Command::Lab(lab) => Ok(lab.run()),
         Command::LabServer(server) => server.run(),

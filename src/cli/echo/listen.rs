@@ -1,0 +1,140 @@
+//! A socket to be reached at: socket, bind, and for streams listen.
+//!
+//! It does not know who accepts, and how.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use longshore::sys::{self, Address, Kind, Mode, Probe, SocketOption, UnixName};
+
+use super::Terms;
+
+/// The longest that a datagram waits for its receiver's queue, which another program of this machine may leave full.
+const DATAGRAM_SEND_MAX: Duration = Duration::from_millis(100);
+
+/// A bound socket.
+pub(super) struct Place {
+    pub(super) fd: OwnedFd,
+    /// Port 0 is resolved.
+    pub(super) address: Address,
+    /// Removes the path of a Unix socket at the end.
+    pub(super) path: Option<OwnedPath>,
+}
+
+impl Place {
+    /// Blocking, and inherited by what is accepted: no waiting for a full segment (TCP_NODELAY).
+    pub(super) fn open(
+        probe: &mut impl Probe,
+        terms: &Terms,
+        address: &Address,
+    ) -> Result<Self, String> {
+        let (kind, at) = (terms.transport.kind(), terms.transport.at(address));
+        if let Address::Unix(UnixName::Path(path)) = address {
+            clear_stale(probe, kind, address, path)
+                .map_err(|why| format!("cannot listen on {at}: {why}"))?;
+        }
+        bound(probe, kind, terms.backlog, address).map_err(|error| {
+            let advice = advice(address, &error);
+            format!("cannot listen on {at}: {error}{advice}")
+        })
+    }
+}
+
+fn bound(probe: &mut impl Probe, kind: Kind, backlog: u32, address: &Address) -> io::Result<Place> {
+    let fd = sys::socket(probe, address.family(), kind, Mode::Blocking)?;
+    match kind {
+        Kind::Stream if !address.is_unix() => {
+            // Without it a restart fails with EADDRINUSE while old connections are in TIME_WAIT (tcp(7)).
+            sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReuseAddress(true))?;
+            sys::setsockopt(probe, fd.as_fd(), &SocketOption::NoDelay(true))?;
+        }
+        Kind::Stream => {}
+        Kind::Datagram => {
+            let limit = SocketOption::SendTimeout(DATAGRAM_SEND_MAX);
+            sys::setsockopt(probe, fd.as_fd(), &limit)?;
+        }
+    }
+    sys::bind(probe, fd.as_fd(), address)?;
+    let path = match address {
+        Address::Unix(UnixName::Path(path)) => Some(OwnedPath::new(path)?),
+        _ => None,
+    };
+    if kind == Kind::Stream {
+        sys::listen(
+            probe,
+            fd.as_fd(),
+            i32::try_from(backlog).unwrap_or(i32::MAX),
+        )?;
+    }
+    let address = sys::getsockname(probe, fd.as_fd())?;
+    Ok(Place { fd, address, path })
+}
+
+pub(super) fn advice(address: &Address, error: &io::Error) -> &'static str {
+    match (error.raw_os_error(), address) {
+        (Some(libc::EADDRINUSE), _) => {
+            "; another program has it: stop that, or choose another address with -l"
+        }
+        (Some(libc::EACCES), Address::Inet(inet)) if inet.port() < 1024 => {
+            "; ports below 1024 are privileged: choose a higher one with -l"
+        }
+        (Some(libc::EADDRNOTAVAIL), _) => {
+            "; no interface of this machine has that address: choose another with -l"
+        }
+        (Some(libc::ENOENT), _) => "; the directory does not exist: create it",
+        _ => "",
+    }
+}
+
+/// Removes the path of a socket at which nobody is any more. Anything else stays, and is an error.
+fn clear_stale(
+    probe: &mut impl Probe,
+    kind: Kind,
+    address: &Address,
+    path: &Path,
+) -> Result<(), &'static str> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !metadata.file_type().is_socket() {
+        return Err("the path exists and is not a socket; remove it or choose another path");
+    }
+    let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
+        .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
+    match connected.map_err(|error| error.raw_os_error()) {
+        Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path)
+            .map_err(|_| "the path is a socket that nobody has, and it cannot be removed"),
+        Err(Some(libc::EACCES | libc::EPERM)) => Err("the path is a socket of another user"),
+        _ => Err("another program has it; stop that, or choose another path"),
+    }
+}
+
+/// The path of a socket that we made. Removed when dropped, unless somebody has put another file there.
+pub(super) struct OwnedPath {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl OwnedPath {
+    fn new(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            identity: (metadata.dev(), metadata.ino()),
+        })
+    }
+}
+
+impl Drop for OwnedPath {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
+        if ours {
+            // Nobody is left to tell if it fails; the next start finds a stale socket and removes it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The classic model: one thread accepts, and each connection has a thread of its own.
+//!
+//! ```text
+//!   accept4 ─▶ accept4 ─▶ accept4 …
+//!      │          └──────▶ recv ─▶ send ─▶ … ─▶ close        each waits in its own system call, on its own stack
+//!      └──▶ recv ─▶ send ─▶ … ─▶ close
+//! ```
+//!
+//! The code of a connection is that of the blocking model, and stays as easy to read. What it costs is a stack and a
+//! context switch for each connection. At the limit nothing is accepted: clients wait in the backlog.
+//!
+//! Datagrams have no connections, so there a thread for each processor waits for the same socket.
+
+use std::sync::Mutex;
+use std::thread::{self, Scope};
+
+use longshore::sys::{self, AcceptError, Address, How, Kind, Mode, Probe, accept_error};
+
+use super::listen::Place;
+use super::live::{Live, Seat};
+use super::tally::Tally;
+use super::{Terms, datagrams, stream};
+
+/// Enough for what is called here, with a probe that prints; the usual 2 MiB would be reserved a thousand times.
+const STACK_BYTES: usize = 256 << 10;
+
+pub(super) fn run<P: Probe>(
+    probes: &(impl Fn() -> P + Sync),
+    terms: &Terms,
+    place: Place,
+    live: &Live,
+    tally: &Tally,
+) -> Result<(), String> {
+    let probe = &mut probes();
+    let _path = place.path;
+    let listener = live.enter(place.fd, How::Both);
+    let result = thread::scope(|scope| match terms.transport.kind() {
+        Kind::Datagram => {
+            let work =
+                || datagrams::echo(&mut probes(), listener.fd(), &place.address, live, tally);
+            // This thread is one of them.
+            for number in 1..thread::available_parallelism().map_or(1, usize::from) {
+                let thread = named(format!("datagrams {number}"));
+                // With fewer threads it goes on as well.
+                let _ = thread.spawn_scoped(scope, work);
+            }
+            datagrams::echo(probe, listener.fd(), &place.address, live, tally)
+        }
+        Kind::Stream => accept(scope, probes, probe, terms, &listener, live, tally),
+    });
+    live.leave(listener, probe);
+    result
+}
+
+fn accept<'scope, P: Probe>(
+    scope: &'scope Scope<'scope, '_>,
+    probes: &'scope (impl Fn() -> P + Sync),
+    probe: &mut P,
+    terms: &'scope Terms,
+    listener: &Seat,
+    live: &'scope Live,
+    tally: &'scope Tally,
+) -> Result<(), String> {
+    while !live.is_stopping() {
+        // One seat is the listener's.
+        live.await_room(terms.connections_max + 1);
+        match sys::accept4_from(probe, listener.fd(), Mode::Blocking) {
+            Ok((fd, theirs)) => {
+                let seat = live.enter(fd, How::Read);
+                start(scope, probes, probe, (seat, theirs), terms, live, tally);
+            }
+            // The signal has shut the listener.
+            Err(_) if live.is_stopping() => {}
+            Err(error) => match accept_error(&error) {
+                AcceptError::NotReady | AcceptError::ThisConnection => {}
+                // The connection still waits: without a pause this would spin.
+                AcceptError::Exhausted => live.pause(),
+                AcceptError::Listener => return Err(format!("cannot accept: {error}")),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Starts the connection's thread. Without one the connection is closed, which its peer sees.
+fn start<'scope, P: Probe>(
+    scope: &'scope Scope<'scope, '_>,
+    probes: &'scope (impl Fn() -> P + Sync),
+    probe: &mut P,
+    (seat, theirs): (Seat, Address),
+    terms: &'scope Terms,
+    live: &'scope Live,
+    tally: &'scope Tally,
+) {
+    let thread = named(format!("connection {}", seat.number));
+    // A thread that cannot be started drops its closure, so the seat is handed over in a place that both can reach.
+    let seat = std::sync::Arc::new(Mutex::new(Some(seat)));
+    let take = |seat: &Mutex<Option<Seat>>| seat.lock().ok().and_then(|mut seat| seat.take());
+    let theirs_seat = std::sync::Arc::clone(&seat);
+    let started = thread.spawn_scoped(scope, move || {
+        if let Some(seat) = take(&theirs_seat) {
+            stream::serve(&mut probes(), seat, theirs, terms, live, tally);
+        }
+    });
+    if started.is_err() {
+        if let Some(seat) = take(&seat) {
+            live.leave(seat, probe);
+        }
+        live.pause();
+    }
+}
+
+fn named(name: String) -> thread::Builder {
+    thread::Builder::new().name(name).stack_size(STACK_BYTES)
+}
