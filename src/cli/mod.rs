@@ -5,16 +5,17 @@
 
 mod access_log;
 mod chat;
+mod connect;
 mod content;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod demo;
 mod doctor;
+mod echo;
 mod feed;
 mod lab;
 mod limits;
 mod page;
-mod echo;
 mod seconds;
 mod serve;
 mod tally;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Serve(Box<serve::Serve>),
     Echo(echo::Echo),
+    Connect(Box<connect::Connect>),
     Doctor(doctor::Doctor),
     Lab(lab::Lab),
     // Lessons start the program again with it, to measure a server apart from its clients.
@@ -57,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Echo(echo) => echo.run(|| Silent),
+        Command::Connect(connect) => connect.run(|| Silent),
         Command::Doctor(doctor) => doctor.run(),
         Command::Lab(lab) => Ok(lab.run()),
         Command::LabServer(server) => server.run(),
