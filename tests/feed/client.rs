@@ -215,7 +215,8 @@ impl Socket {
 
     /// The next message; or the code with which it was closed.
     pub(crate) fn next(&mut self) -> Result<String, u16> {
-        loop {
+        // The server pings who is told nothing, so a read alone would wait for ever.
+        for _ in 0..3 {
             match self.socket.next().expect("it goes on") {
                 Event::Text(text) => return Ok(text.to_owned()),
                 Event::Closed(code, _) => return Err(code.map_or(1005, CloseCode::number)),
@@ -223,6 +224,7 @@ impl Socket {
                 Event::Binary(bytes) => panic!("{bytes:?}"),
             }
         }
+        panic!("nothing but pings comes");
     }
 
     pub(crate) fn say(&mut self, text: &str) {

@@ -1,9 +1,11 @@
 //! How many may listen, and for how long.
 
+use std::time::Instant;
+
 use longshore::client::{Error, Options, WebSocket};
 
 use crate::client::{Events, Http, Socket, get, listed};
-use crate::served::on_every_backend;
+use crate::served::{PATIENCE, on_every_backend};
 
 /// Nothing happens by itself: longer than any test.
 const QUIET: [&str; 4] = ["--feed-interval", "60000", "--feed-wait", "60000"];
@@ -83,35 +85,35 @@ fn places_are_limited_and_free_again() {
     });
 }
 
-/// A connection that was refused: the long poll that waits has arrived, though perhaps at the other worker.
+/// A new connection, when all places are taken: the long poll may arrive late, since its connection may be the other
+/// worker's.
 fn until_full(port: u16) -> Http {
-    loop {
-        let mut http = Http::connect(port);
-        http.send("GET", "/feed/events", "");
-        if http.head().starts_with("HTTP/1.1 503 ") {
-            // Its content is read and forgotten.
-            return Http::connect(port);
-        }
-    }
+    until_answered(port, "503");
+    Http::connect(port)
 }
 
 /// An event stream, as soon as there is a place for it.
 fn until_let_in(port: u16) -> Http {
-    let mut http = Http::connect(port);
-    loop {
+    until_answered(port, "200")
+}
+
+fn until_answered(port: u16, status: &str) -> Http {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let mut http = Http::connect(port);
         http.send("GET", "/feed/events", "");
         let head = http.head();
-        if head.starts_with("HTTP/1.1 200 ") {
+        assert!(["200", "503"].contains(&&head[9..12]), "{head}");
+        if head[9..12] == *status {
             return http;
         }
-        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-        http = Http::connect(port);
     }
+    panic!("never {status}");
 }
 
 #[test]
 fn nothing_happens_while_nobody_listens() {
-    on_every_backend(&["--feed-interval", "10"], |server| {
+    on_every_backend(&["--feed-interval", "1000"], |server| {
         let port = server.port;
         // Nobody has asked yet, so there was nothing to tell: the first event comes behind the first question.
         let first = get(port, "/feed/poll").json();
@@ -120,5 +122,16 @@ fn nothing_happens_while_nobody_listens() {
             (&0.into(), Some(0))
         );
         assert_eq!(get(port, "/feed/long-poll").json()["events"][0]["id"], 1);
+    });
+}
+
+#[test]
+fn a_quiet_stream_says_that_it_lives() {
+    // A comment is due behind 15 s.
+    on_every_backend(&["--feed-interval", "16000"], |server| {
+        let mut stream = Events::open(server.port, "", "");
+        let (state, said) = stream.event();
+        assert_eq!((state.is_some(), said.id.as_str()), (true, "1"));
+        assert_eq!(stream.others, ["retry: 1000", ": alive"]);
     });
 }

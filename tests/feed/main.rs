@@ -109,8 +109,18 @@ fn who_comes_back_goes_on_behind_what_it_has() {
                 assert!(seen.insert(id(&event), event).is_none(), "twice");
             }
         }
-        let numbers: Vec<u64> = seen.into_keys().collect();
+        let numbers: Vec<u64> = seen.keys().copied().collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        // From far behind, everything since then comes, and then what is new.
+        let (mut socket, mut stream) = (
+            Socket::open(port, "?after=2"),
+            Events::open(port, "?after=2", ""),
+        );
+        for (number, json) in seen.range(3..) {
+            assert_eq!(socket.next().as_ref(), Ok(json), "{number}");
+            assert_eq!(stream.event().1.data, *json, "{number}");
+        }
+        assert_eq!(id(&socket.next().expect("open")), numbers.len() as u64 + 1);
     });
 }
 
