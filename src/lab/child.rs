@@ -36,21 +36,18 @@ impl Serving {
             return Err(io::Error::other("a child without pipes"));
         };
         let mut output = BufReader::new(output);
-        match line::<Hello>(&mut output) {
-            Ok(hello) => Ok(Serving {
+        if let Ok(hello) = line::<Hello>(&mut output) {
+            return Ok(Serving {
                 child,
                 input: Some(input),
                 output,
                 address: hello.address,
-            }),
-            Err(_) => {
-                drop(input);
-                let why = child.wait_with_output()?.stderr;
-                Err(io::Error::other(
-                    String::from_utf8_lossy(&why).trim().to_owned(),
-                ))
-            }
+            });
         }
+        drop(input);
+        let why = child.wait_with_output()?.stderr;
+        let why = String::from_utf8_lossy(&why);
+        Err(io::Error::other(why.trim().to_owned()))
     }
 
     /// What it has used so far.

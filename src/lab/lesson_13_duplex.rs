@@ -12,7 +12,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use longshore::sys::{self, Count, How, Mode, POLLIN, POLLOUT, PollFd, Silent};
@@ -236,7 +236,7 @@ fn nobody_reads(frame: &Frame) -> io::Result<bool> {
     let mut stuck = 0;
     for fd in [client.as_fd(), server.as_fd()] {
         // The peer's kernel may still be taking some: full is what stays full.
-        while let Some(count) = room(fd.try_clone_to_owned()?, &piece)? {
+        while let Some(count) = room(fd, &piece)? {
             taken += count;
         }
         stuck += 1;
@@ -260,12 +260,12 @@ fn nobody_reads(frame: &Frame) -> io::Result<bool> {
 }
 
 /// Sends once; `None` when the socket stays full.
-fn room(fd: OwnedFd, piece: &[u8]) -> io::Result<Option<usize>> {
-    let mut fds = [PollFd::new(fd.as_fd(), POLLOUT)];
+fn room(fd: BorrowedFd<'_>, piece: &[u8]) -> io::Result<Option<usize>> {
+    let mut fds = [PollFd::new(fd, POLLOUT)];
     if sys::poll(&mut Silent, &mut fds, Some(Duration::from_millis(50)))? == 0 {
         return Ok(None);
     }
-    now(sys::send(&mut Silent, fd.as_fd(), piece)).map(Some)
+    now(sys::send(&mut Silent, fd, piece)).map(Some)
 }
 
 /// Greets every WebSocket; answers requests when they come.

@@ -29,6 +29,11 @@ pub(super) const LESSON: Lesson = Lesson {
     run,
 };
 
+/// 126 in the seven bits of the length.
+const TWO_BYTES_FOLLOW: u8 = 0x7e;
+/// 127 there.
+const EIGHT_BYTES_FOLLOW: u8 = 0x7f;
+
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// Sends every message back.
@@ -159,11 +164,11 @@ fn header(fin: bool, opcode: Opcode, mask: Option<[u8; 4]>, length: u64) -> Vec<
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..=125), _) => bytes.push(masked | short),
         (_, Ok(middle)) => {
-            bytes.push(masked | 126);
+            bytes.push(masked | TWO_BYTES_FOLLOW);
             bytes.extend_from_slice(&middle.to_be_bytes());
         }
         _ => {
-            bytes.push(masked | 127);
+            bytes.push(masked | EIGHT_BYTES_FOLLOW);
             bytes.extend_from_slice(&length.to_be_bytes());
         }
     }

@@ -46,11 +46,11 @@ fn run(frame: &Frame) -> io::Result<()> {
     let ends = policies(frame, messages)?;
 
     frame.conclude(
-        kernel.taken > 0 && kernel.kept_at_sender > 0 && kernel.kept_at_receiver > 0,
+        kernel.taken > 0 && kernel.at_sender > 0 && kernel.at_receiver > 0,
         format!(
             "send succeeded for {} bytes that nobody had read: {} of them were at the receiver's end, {} at the sender's. That \
              send took something says nothing about the reader.",
-            kernel.taken, kernel.kept_at_receiver, kernel.kept_at_sender
+            kernel.taken, kernel.at_receiver, kernel.at_sender
         ),
         "The kernel's queues could not be seen filled; see the findings.",
     );
@@ -87,8 +87,8 @@ fn run(frame: &Frame) -> io::Result<()> {
 /// What became of the bytes between two bare sockets.
 struct Kept {
     taken: usize,
-    kept_at_sender: u32,
-    kept_at_receiver: u32,
+    at_sender: u32,
+    at_receiver: u32,
     read_before_writable: usize,
 }
 
@@ -118,8 +118,8 @@ fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     frame.finding("read_before_writable_bytes", read_before_writable);
     Ok(Kept {
         taken,
-        kept_at_sender,
-        kept_at_receiver,
+        at_sender: kept_at_sender,
+        at_receiver: kept_at_receiver,
         read_before_writable,
     })
 }
@@ -232,7 +232,7 @@ impl Handler for News {
         let Some(policy) = policy else {
             return reply.error(Status::NOT_FOUND, "There is no such policy.");
         };
-        let upgrade = Upgrade::new().on_slow_peer(policy.policy);
+        let upgrade = Upgrade::new().on_slow_peer(policy.rule);
         reply
             .upgrade(&request, &upgrade)
             .expect("no field is no wrong field")
@@ -247,7 +247,7 @@ impl Handler for News {
 
 struct Policy {
     path: &'static str,
-    policy: SlowPeer,
+    rule: SlowPeer,
     /// Findings: messages of the slow client, the newest of them, those of the healthy one.
     findings: [&'static str; 3],
 }
@@ -255,12 +255,12 @@ struct Policy {
 const POLICIES: [Policy; 4] = [
     Policy {
         path: "/disconnect",
-        policy: SlowPeer::Disconnect,
+        rule: SlowPeer::Disconnect,
         findings: ["disconnect_slow", "disconnect_newest", "disconnect_healthy"],
     },
     Policy {
         path: "/drop-newest",
-        policy: SlowPeer::DropNewest,
+        rule: SlowPeer::DropNewest,
         findings: [
             "drop_newest_slow",
             "drop_newest_newest",
@@ -269,7 +269,7 @@ const POLICIES: [Policy; 4] = [
     },
     Policy {
         path: "/drop-oldest",
-        policy: SlowPeer::DropOldest,
+        rule: SlowPeer::DropOldest,
         findings: [
             "drop_oldest_slow",
             "drop_oldest_newest",
@@ -278,7 +278,7 @@ const POLICIES: [Policy; 4] = [
     },
     Policy {
         path: "/conflate",
-        policy: SlowPeer::Conflate,
+        rule: SlowPeer::Conflate,
         findings: ["conflate_slow", "conflate_newest", "conflate_healthy"],
     },
 ];

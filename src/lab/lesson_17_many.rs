@@ -196,8 +196,9 @@ fn measure(
         .map(|(before, after)| each(before, after));
     let objects = kinds.zip(slabs()).map(|(before, after)| {
         let mut most = growth(&before, &after, KINDS);
-        most.iter_mut()
-            .for_each(|(_, bytes)| *bytes /= (connections - half).max(1) as u64);
+        for (_, bytes) in &mut most {
+            *bytes /= (connections - half).max(1) as u64;
+        }
         most
     });
     let descriptors = server.descriptors()?;

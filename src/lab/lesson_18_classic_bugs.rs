@@ -113,13 +113,9 @@ fn send_all(fd: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
         match sys::send(&mut Silent, fd.as_fd(), bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                wait(fd.as_fd(), POLLOUT, PATIENCE).and_then(|ready| {
-                    if ready {
-                        Ok(())
-                    } else {
-                        Err(ErrorKind::TimedOut.into())
-                    }
-                })?
+                if !wait(fd.as_fd(), POLLOUT, PATIENCE)? {
+                    return Err(ErrorKind::TimedOut.into());
+                }
             }
             Err(error) => return Err(error),
         }
