@@ -23,6 +23,7 @@
 //!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
 //!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals), trim_heap,
 //!   what the kernel does with them: tcp_info, diag_socket, packet_socket recv_packet packet_statistics
+//!   RingReceive: one operation that outlives its call
 //! ```
 //!
 //! Descriptors go in as [`BorrowedFd`](std::os::fd::BorrowedFd) and come out as [`OwnedFd`](std::os::fd::OwnedFd), so
