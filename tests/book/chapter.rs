@@ -11,7 +11,7 @@
 //! It does not know commands, only where their output stands. Markers within other code blocks are text.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::marker::Marker;
 
@@ -31,7 +31,6 @@ pub(crate) struct Block {
 
 #[derive(Debug)]
 pub(crate) struct Chapter {
-    pub(crate) path: PathBuf,
     pub(crate) blocks: Vec<Block>,
     lines: Vec<String>,
 }
@@ -67,11 +66,7 @@ impl Chapter {
                 at += 1;
             }
         }
-        Ok(Chapter {
-            path: path.to_owned(),
-            blocks,
-            lines,
-        })
+        Ok(Chapter { blocks, lines })
     }
 
     /// The chapter with new texts in its blocks; `None` leaves one as it is.
@@ -83,7 +78,9 @@ impl Chapter {
             push(&mut out, &self.lines[at..block.inside.start]);
             let fence = fence(text);
             let language = block.marker.command.language();
-            out += &format!("{fence}{language}\n{}\n{fence}\n", text.trim_end());
+            for piece in [&fence, language, "\n", text.trim_end(), "\n", &fence, "\n"] {
+                out.push_str(piece);
+            }
             at = block.inside.end;
         }
         push(&mut out, &self.lines[at..]);

@@ -110,8 +110,16 @@ static SECRETS: [Rule; 6] = [
 const DURATION: &str =
     r"\b\d[\d,]*(\.\d+)? ?(ns|µs|μs|us|ms|s|min|(nano|micro|milli)?seconds?|minutes?)\b";
 
-static DURATIONS: [Rule; 2] = [
+static DURATIONS: [Rule; 5] = [
     Rule::new(DURATION, "TIME"),
+    // How long a wait may last is what is left until the next deadline.
+    Rule::new(
+        r"(\bepoll_p?wait2?\(.*, )[1-9]\d*(\) = )",
+        "${1}TIMEOUT${2}",
+    ),
+    Rule::new(r"\{tv_sec=\d+, tv_nsec=\d+\}", "{TIMEOUT}"),
+    // Columns are as wide as what stands in them.
+    Rule::new(r"(\S)[ \t]{2,}", "${1} "),
     // Initial sequence numbers are chance; small ones are relative and count.
     Rule::new(r"\b(seq|ack)([ =:]+)\d{6,}", "${1}${2}SEQUENCE"),
 ];
@@ -152,7 +160,9 @@ static PORTS: [Rule; 5] = [
     Rule::new(r"(\b[0-9A-F]{32}:)([0-9A-F]{4})\b", ""),
 ];
 
-static PROCESSES: [Rule; 2] = [
+static PROCESSES: [Rule; 3] = [
+    // The front of a line of a trace.
+    Rule::new(r"(^CLOCK |\nCLOCK )(\d+)\b", ""),
     Rule::new(r"(\b(?:pid|tid|process|thread)[ =:]+)(\d{2,})\b", ""),
     Rule::new(r"(/proc/)(\d+)\b", ""),
 ];

@@ -26,11 +26,19 @@ pub(crate) fn faults(folder: &Path) -> Vec<String> {
         if is_named(&page, GLOSSARY) {
             told.extend(terms(&text));
         }
-        let name = page.display().to_string();
-        faults.extend(told.into_iter().map(|fault| format!("{name}: {fault}")));
+        faults.extend(with_name(&page, told));
     }
     faults.extend(figures(folder));
     faults
+}
+
+/// Each fault once, behind the name of its file.
+fn with_name(path: &Path, faults: Vec<String>) -> Vec<String> {
+    let once: BTreeSet<String> = faults.into_iter().collect();
+    let name = path.strip_prefix(root()).unwrap_or(path).display();
+    { once.into_iter() }
+        .map(|fault| format!("{name}: {fault}"))
+        .collect()
 }
 
 fn is_named(page: &Path, name: &str) -> bool {
@@ -236,11 +244,11 @@ fn figures(folder: &Path) -> Vec<String> {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("a figure is text");
         let mut told = svg(&text);
+        told.extend(mentions(&text));
         if !shown.contains(&path.canonicalize().expect("it was listed")) {
             told.push("no page shows it".to_owned());
         }
-        let name = path.display().to_string();
-        faults.extend(told.into_iter().map(|fault| format!("{name}: {fault}")));
+        faults.extend(with_name(&path, told));
     }
     faults
 }
