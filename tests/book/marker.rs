@@ -4,7 +4,8 @@
 //!   <!-- output[, ATTRIBUTE]…: COMMAND[, ATTRIBUTE]… -->
 //!
 //!   ATTRIBUTE   figures vary            numbers differ from run to run: words, rows and their order are compared
-//!               order varies            threads print side by side: lines are compared as a set
+//!               order varies            within a paragraph, the same lines may come in any order
+//!               calls vary              threads take turns by chance: lines that show a call are not compared
 //!               exit N                  the command ends with this code, and not with 0
 //!               needs io_uring          or CAP_NET_RAW, strace: skipped, loudly, where that is refused
 //!               lines A..B              both ends included, from 1
@@ -72,6 +73,7 @@ pub(crate) struct Marker {
     pub(crate) part: Part,
     pub(crate) figures_vary: bool,
     pub(crate) order_varies: bool,
+    pub(crate) calls_vary: bool,
     pub(crate) exit: i32,
     pub(crate) needs: Vec<Need>,
 }
@@ -97,6 +99,7 @@ impl Marker {
             part: Part::All,
             figures_vary: false,
             order_varies: false,
+            calls_vary: false,
             exit: 0,
             needs: Vec::new(),
         };
@@ -113,6 +116,7 @@ impl Marker {
         match (name, value) {
             ("figures", "vary") => self.figures_vary = true,
             ("order", "varies") => self.order_varies = true,
+            ("calls", "vary") => self.calls_vary = true,
             ("exit", code) => self.exit = code.parse().map_err(|_| unknown())?,
             ("needs", "io_uring") => self.needs.push(Need::IoUring),
             ("needs", "CAP_NET_RAW") => self.needs.push(Need::RawPackets),

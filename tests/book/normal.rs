@@ -34,11 +34,33 @@ pub(crate) fn normal(text: &str, figures: Figures) -> String {
         Figures::Vary => {
             text = replace(&text, &MOMENTS);
             text = replace(&text, &SECRETS);
-            text = replace(&text, &NUMBERS);
+            text = replace(&unwrapped(&text), &NUMBERS);
         }
     }
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+/// Prose in one line each: where a line was broken depends on the width of its figures. Prose is what is not indented, and
+/// what follows the `=>` of a conclusion (`??` of one that the measurement did not bear out).
+fn unwrapped(text: &str) -> String {
+    let mut out = String::new();
+    let (mut in_prose, mut in_conclusion) = (false, false);
+    for line in text.lines() {
+        let inside = line.trim_start();
+        let concludes = inside.starts_with("=> ") || inside.starts_with("?? ");
+        let is_prose = !inside.is_empty() && inside.len() == line.len();
+        let goes_on = !inside.is_empty() && in_conclusion && !concludes || is_prose && in_prose;
+        out.push_str(match () {
+            () if out.is_empty() => "",
+            () if goes_on => " ",
+            () => "\n",
+        });
+        out.push_str(if goes_on { inside } else { line });
+        in_prose = is_prose;
+        in_conclusion = concludes || in_conclusion && goes_on;
+    }
+    out
 }
 
 /// A pattern, and what takes the place of what it finds.
@@ -92,7 +114,9 @@ static MOMENTS: [Rule; 4] = [
 ];
 
 /// Chance of the peer or of the kernel.
-static SECRETS: [Rule; 6] = [
+static SECRETS: [Rule; 7] = [
+    // Hashes and keys of 8 bytes and more.
+    Rule::new(r"\b[0-9a-f]{16,}\b", "HEXADECIMAL"),
     // Base64 of 20 and of 16 bytes: Sec-WebSocket-Accept and Sec-WebSocket-Key.
     Rule::new(r"\b[A-Za-z0-9+/]{27}=", "ACCEPT"),
     Rule::new(r"\b[A-Za-z0-9+/]{22}==", "KEY"),

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use regex_lite::Regex;
 
+use crate::command::PROGRAM;
 use crate::compare::pages;
-use crate::process::root;
+use crate::process::{self, root};
 
 const SUMMARY: &str = "SUMMARY.md";
 const GLOSSARY: &str = "glossary.md";
@@ -20,6 +22,7 @@ pub(crate) fn faults(folder: &Path) -> Vec<String> {
         let text = fs::read_to_string(&page).expect("a page is text");
         let mut told = links(&page, &text);
         told.extend(mentions(&text));
+        told.extend(commands(&text, program_help()));
         if !is_named(&page, SUMMARY) && !is_named(&page, GLOSSARY) {
             told.extend(top(&text));
         }
@@ -129,6 +132,30 @@ fn anchors(text: &str) -> BTreeSet<String> {
         }
     }
     anchors
+}
+
+/// What `longshore --help` prints.
+fn program_help() -> &'static str {
+    static HELP: OnceLock<String> = OnceLock::new();
+    HELP.get_or_init(|| {
+        let printed = process::run(PROGRAM.as_ref(), &["--help".to_owned()]);
+        printed.map_or_else(|why| why, |printed| printed.text)
+    })
+}
+
+/// Each subcommand that is spoken of is one: the help has a line for it.
+fn commands(text: &str, help: &str) -> Vec<String> {
+    let pattern =
+        Regex::new(r"(`longshore|cargo run (?:--release )?--) ([a-z]+)").expect("a pattern");
+    let is_known = |name: &str| {
+        let mut lines = help.lines();
+        lines.any(|line| line.split_whitespace().next() == Some(name) && line.starts_with(' '))
+    };
+    let names = pattern.captures_iter(text).map(|found| found[2].to_owned());
+    let unknown = names.filter(|name| !is_known(name));
+    unknown
+        .map(|name| format!("longshore has no `{name}`"))
+        .collect()
 }
 
 /// Each file of the repository that is spoken of is there. Code blocks are output, and tested as that.

@@ -11,7 +11,12 @@ fn a_plain_marker_names_a_command() {
     let words = ["lab", "4", "--scale", "quick"].map(str::to_owned).to_vec();
     assert_eq!(marker.command, Command::Longshore(words));
     assert_eq!((marker.part, marker.exit), (Part::All, 0));
-    assert!(!marker.figures_vary && !marker.order_varies && marker.needs.is_empty());
+    assert!(
+        !marker.figures_vary
+            && !marker.order_varies
+            && !marker.calls_vary
+            && marker.needs.is_empty()
+    );
 }
 
 #[test]
@@ -25,9 +30,11 @@ fn attributes_stand_on_either_side() {
         (marker.part, marker.exit, marker.figures_vary),
         (between, 2, true)
     );
-    let needs = self::marker("<!-- output, needs io_uring, order varies: longshore x -->").unwrap();
+    let needs =
+        self::marker("<!-- output, needs io_uring, order varies, calls vary: longshore x -->")
+            .unwrap();
     assert_eq!(
-        (needs.needs, needs.order_varies),
+        (needs.needs, needs.order_varies && needs.calls_vary),
         (vec![Need::IoUring], true)
     );
 }

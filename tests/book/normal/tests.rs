@@ -112,6 +112,10 @@ fn processes_inodes_and_secrets() {
             "Sec-WebSocket-Key: KEY",
         ),
         ("mask 37 fa 21 3d, mask=37fa213d", "mask MASK, mask=MASK"),
+        (
+            "SHA-1: e7b9e31de2d172d1a6c1088e3388d9295c910d02",
+            "SHA-1: HEXADECIMAL",
+        ),
         ("at 0x7f0012345678", "at POINTER"),
         ("\"/tmp/lesson-4711/socket\"", "\"/tmp/FILE\""),
         ("seq 3735928559, ack 1", "seq SEQUENCE, ack 1"),
@@ -144,4 +148,13 @@ fn where_figures_vary_words_and_rows_are_left() {
     assert_ne!(vary(first), vary(&second.replace("share", "part")));
     let fewer: Vec<&str> = second.lines().take(3).collect();
     assert_ne!(vary(first), vary(&fewer.join("\n")));
+}
+
+#[test]
+fn where_figures_vary_prose_may_be_broken_anywhere() {
+    let first = "It took 12 ms, and\nthen some.\n    recv() = 4\n    recv() = 5\n\n  => Of 4 calls\n     3 failed.\n  => So\n     it is.";
+    let second = "It took 1,200 ms, and then\nsome.\n    recv() = 4\n    recv() = 5\n\n  => Of 40,000 calls 3\n     failed.\n  => So it\n     is.";
+    assert_eq!(vary(first), vary(second));
+    assert_eq!(vary(first).lines().count(), 6, "{}", vary(first));
+    assert_ne!(vary(first), vary(&second.replace("So it", "So")));
 }

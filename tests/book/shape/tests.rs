@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{anchors, links, mentions, svg, terms, top};
+use super::{anchors, commands, links, mentions, svg, terms, top};
 use crate::process::root;
 
 fn has(faults: &[String], wanted: &str) -> bool {
@@ -112,4 +112,17 @@ fn a_figure_is_whole_and_stands_alone() {
         &svg("<svg><title>a</title><desc>b</desc></svg>"),
         "viewBox"
     ));
+}
+
+#[test]
+fn subcommands_that_are_spoken_of_are_there() {
+    let help = "Commands:\n  serve   Serve\n  lab     Lessons\n";
+    let good = "`longshore serve --trace`, `longshore lab 4`, `longshore --help`; cargo run --release -- lab 1";
+    assert!(
+        commands(good, help).is_empty(),
+        "{:?}",
+        commands(good, help)
+    );
+    let bad = "`longshore served`, `longshore trace serve`; cargo run -- labs";
+    assert_eq!(commands(bad, help).len(), 3, "{:?}", commands(bad, help));
 }
