@@ -210,7 +210,11 @@ fn ends_that_are_failures() {
     let mut refused = Vec::new();
     let code = CloseCode::new(1008).expect("a code");
     encode_close(&mut refused, Some(code), "no \u{1b}[2J");
-    let said = fails(1, &["connect", "--no-input", &says(refused)], b"");
+    let said = fails(
+        1,
+        &["connect", "--no-input", "--linger", "0.2", &says(refused)],
+        b"",
+    );
     // The reason is the peer's, and stands on our terminal.
     assert!(
         said.contains("the server closed with 1008 no \\x1b[2J"),
@@ -304,7 +308,10 @@ fn text_and_binary_are_printed() {
     encode_frame(&mut frames, Kind::Text.opcode(), true, None, "ü".as_bytes());
     encode_frame(&mut frames, Kind::Binary.opcode(), true, None, b"\x00\xff");
     encode_close(&mut frames, None, "");
-    let (printed, _) = succeeds(&["connect", "--no-input", &says(frames)], b"");
+    let (printed, _) = succeeds(
+        &["connect", "--no-input", "--linger", "0.2", &says(frames)],
+        b"",
+    );
     assert_eq!(
         printed,
         "ü\n".bytes().chain([0, 0xff, b'\n']).collect::<Vec<_>>()
