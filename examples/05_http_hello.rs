@@ -18,6 +18,8 @@
 //! wrk -c 64 -t 1 -d 3 http://127.0.0.1:8080/
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error, and what the bytes mean (docs/TRACE.md).
+//!
 //! **Look at**: the third of these is answered with 400, because HTTP/1.1 demands a Host (RFC 9112 §3.2), and the handler
 //! never saw it; delete `reply.text(…)` and the program does not compile; there is one handler for each worker thread, so
 //! `self` needs no lock; Ctrl-C lets connections finish what they have begun.
@@ -29,6 +31,7 @@ use std::env;
 use std::error::Error;
 
 use longshore::http::Status;
+use longshore::trace::Trace;
 use longshore::{Handler, Replied, Reply, Request, Server, sys};
 
 struct Hello;
@@ -51,7 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     sys::block(&signals)?;
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".to_owned());
-    let bound = Server::new().listen(address.parse()?).bind()?;
+    let bound = Server::new()
+        .listen(address.parse()?)
+        .trace(Trace::from_env()?)
+        .bind()?;
     for address in bound.addresses() {
         println!("listening on http://{address}");
     }

@@ -20,6 +20,8 @@
 //! curl -i http://127.0.0.1:8080/echo
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error, and the frames in them (docs/TRACE.md).
+//!
 //! **Look at**: a plain GET of `/echo` gets 426, because it asks for no upgrade; the greeting is sent in `opened`, and
 //! leaves in the same send as what follows the 101; pings, Close frames, masks and UTF-8 are dealt with before `message`
 //! is called; `Connection` is this program's memory of each client; a browser that is closed shows in `closed`.
@@ -31,6 +33,7 @@ use std::env;
 use std::error::Error;
 
 use longshore::http::Status;
+use longshore::trace::Trace;
 use longshore::{Handler, Message, Replied, Reply, Request, Server, Socket, sys};
 
 const PAGE: &str = r#"<!doctype html>
@@ -93,7 +96,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     sys::block(&signals)?;
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".to_owned());
-    let bound = Server::new().listen(address.parse()?).bind()?;
+    let bound = Server::new()
+        .listen(address.parse()?)
+        .trace(Trace::from_env()?)
+        .bind()?;
     for address in bound.addresses() {
         println!("listening on http://{address}");
     }

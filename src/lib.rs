@@ -10,6 +10,7 @@
 //!   │            EventLoop, Protocol: bytes of your own  │
 //!   │   client   a WebSocket that blocks, for any stream │  backends, HTTP beyond the handshake
 //!   ├───────────────────────────────────────────────────┤
+//!   │   trace    what the layers below do, as events     │  drivers, servers; how it is shown is a sink
 //!   │ 6 reactor  wait ▶ dispatch ▶ settle ▶ mail ▶ time  │  what the bytes mean; system calls
 //!   ├───────────────────────────────────────────────────┤
 //!   │ 5 conn     one connection: life, timers, wishes    │  system calls, the clock, threads
@@ -103,10 +104,10 @@
 //! | `io-uring` | the io_uring backend (Linux 6.1), and with it the server |
 //! | `mio` | the mio backend, and with it the server |
 //! | `server` | the loop and the server; comes with each backend and is of no use without one |
-//! | `cli` | the `longshore` program |
+//! | `cli` | the `longshore` program, with `trace` |
+//! | `trace` | every system call as an event, `Server::trace`, and the packets beside them |
 //! | `gzip` | compressed replies |
 //! | `deflate` | compressed WebSocket messages |
-//! | `trace` | packets beside the calls: captures, TCP states, files for Wireshark |
 //! | `tracing` | events for a subscriber of the `tracing` crate; off by default |
 //!
 //! All but the last are on by default. Without any there are [`sys`], [`http`], [`ws`], [`client`] and [`buf::Input`].
@@ -129,6 +130,9 @@ pub mod ws;
 #[cfg(feature = "server")]
 pub(crate) mod conn;
 
+#[cfg(feature = "trace")]
+pub mod trace;
+
 #[cfg(feature = "server")]
 pub(crate) mod reactor;
 
@@ -136,9 +140,6 @@ pub(crate) mod reactor;
 mod server;
 
 pub mod client;
-
-#[cfg(feature = "trace")]
-pub mod trace;
 
 // What an operator can listen to, told from all layers.
 #[cfg(feature = "server")]

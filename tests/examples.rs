@@ -1,7 +1,7 @@
-//! Runs `examples/01`, and talks to 05 and 06 over raw TCP, as their head comments say that one can.
+//! Runs `examples/01` and `15`, and talks to 05 and 06 over raw TCP, as their head comments say that one can.
 //!
 //! It does not know how they work inside: only what they print, and what their bytes must be.
-#![cfg(feature = "server")]
+#![cfg(all(feature = "server", feature = "trace"))]
 
 mod built;
 
@@ -25,7 +25,17 @@ struct Server {
 
 impl Server {
     fn start(example: &str) -> Self {
-        let mut process = Command::new(built(example))
+        Self::spawned(&mut Command::new(built(example)))
+    }
+
+    /// Starts it with its trace on standard error, which the caller has to read. Its few lines fit into the pipe.
+    fn traced(example: &str) -> Self {
+        let mut command = Command::new(built(example));
+        Self::spawned(command.env("LONGSHORE_TRACE", "1").stderr(Stdio::piped()))
+    }
+
+    fn spawned(command: &mut Command) -> Self {
+        let mut process = command
             .arg("127.0.0.1:0")
             .stdout(Stdio::piped())
             .spawn()
@@ -179,6 +189,63 @@ fn websocket_echo() {
         "{printed}"
     );
     assert!(printed.ends_with("1 messages echoed\n"), "{printed}");
+}
+
+#[test]
+fn the_trace_shows_a_request() {
+    let run = |backend: &str| {
+        let output = Command::new(built("15_trace"))
+            .arg(backend)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run("epoll");
+    let place = |wanted: &str| {
+        text.find(wanted)
+            .unwrap_or_else(|| panic!("{wanted}: {text}"))
+    };
+    assert!(place("accept4(") < place("recv(") && place("recv(") < place("<< GET /\n"));
+    assert!(
+        place("<< GET /\n") < place("send(") && place("send(") < place(">> GET / → 200, 13 bytes")
+    );
+    assert!(place(">> GET / → 200") < place("the client got: HTTP/1.1 200 OK"));
+    assert!(
+        text.contains("   1 accept4\n") && text.contains("   1 send\n"),
+        "{text}"
+    );
+    if std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
+        .is_ok_and(|text| text.trim() == "0")
+    {
+        let text = run("io-uring");
+        assert!(
+            text.contains("[sqe] send(slot 0, ") && text.contains("[cqe] send = "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_environment_turns_the_trace_on() {
+    let output = Command::new(built("05_http_hello"))
+        .arg("127.0.0.1:0")
+        .env("LONGSHORE_TRACE", "yes")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("LONGSHORE_TRACE must be 1"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+
+    let mut server = Server::traced("05_http_hello");
+    let mut stderr = server.process.stderr.take().unwrap();
+    let reply = server.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(reply.ends_with("Hello, World!"), "{reply}");
+    assert_eq!(server.stop(Signal::SIGTERM), "1 requests answered\n");
+    let mut trace = String::new();
+    stderr.read_to_string(&mut trace).unwrap();
+    assert!(trace.contains(">> GET / → 200, 13 bytes"), "{trace}");
 }
 
 fn expect(stream: &mut TcpStream, frame: &[u8]) {

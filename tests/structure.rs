@@ -1,7 +1,7 @@
 //! Reads the sources and holds them to the architecture: layers, `unsafe`, size, nothing unfinished.
 //!
 //! ```text
-//!   sys 1 < buf 2 < driver 3 < http, ws 4 < conn 5 < reactor 6 < server 7 < lab 8 < cli 9
+//!   sys 1 < buf 2 < driver 3 < http, ws 4 < conn 5 < trace, reactor 6 < server 7 < lab 8 < cli 9
 //! ```
 //!
 //! It knows text, not Rust: comments and string literals are blanked first, so that prose may say what code may not.
@@ -19,10 +19,10 @@ const LAYERS: [(&str, u8); 13] = [
     ("ws", 4),
     ("tls", 4),
     ("conn", 5),
+    ("trace", 6),
     ("reactor", 6),
     ("server", 7),
     ("client", 7),
-    ("trace", 6),
     ("lab", 8),
     // The command line stands on the rest of the program.
     ("cli", 9),

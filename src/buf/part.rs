@@ -14,6 +14,8 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::sys::ToldFile;
+
 /// The most parts that one send may carry. One `sendmsg(2)` takes them all; the kernel allows 1024 (`UIO_MAXIOV`).
 pub(crate) const PARTS_MAX: usize = 16;
 /// The most bytes of a file that one send may carry: 1 GiB, so that a `u32` can always say how much is unsent.
@@ -59,12 +61,18 @@ impl Part {
 #[derive(Clone, Debug)]
 pub(crate) struct FileSlice {
     /// A regular file.
-    pub(crate) file: Arc<File>,
+    pub(crate) file: ToldFile,
     /// Which of its bytes. A range that ends before it begins holds none.
     pub(crate) range: Range<u64>,
 }
 
 impl FileSlice {
+    /// A part of an open file.
+    pub(crate) fn new(file: Arc<File>, range: Range<u64>) -> Self {
+        let file = file.into();
+        Self { file, range }
+    }
+
     /// How many bytes the range has. The file may have ended before it.
     pub(crate) fn len(&self) -> u64 {
         self.range.end.saturating_sub(self.range.start)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A slice of some file that nobody reads here.
 fn slice(range: Range<u64>) -> FileSlice {
     let file = Arc::new(File::open("/dev/null").expect("every system has it"));
-    FileSlice { file, range }
+    FileSlice::new(file, range)
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn an_outbox_that_is_cleared_lets_its_files_go() {
     outbox.push_file(file.clone());
     outbox.clear(&mut pool);
     assert_eq!((outbox.len(), outbox.held_bytes()), (0, 0));
-    assert_eq!(Arc::strong_count(&file.file), 1);
+    assert_eq!(file.file.owners(), 1);
 }
 
 #[test]

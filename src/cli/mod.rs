@@ -19,6 +19,7 @@ mod page;
 mod seconds;
 mod serve;
 mod tally;
+mod trace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Serve(Box<serve::Serve>),
     Echo(echo::Echo),
     Connect(Box<connect::Connect>),
+    Trace(Box<trace::TraceCommand>),
     Doctor(doctor::Doctor),
     Lab(lab::Lab),
     // Lessons start the program again with it, to measure a server apart from its clients.
@@ -57,9 +59,10 @@ pub(crate) fn main() -> ExitCode {
     // clap exits with 2 on a mistake, and with 0 after --help and --version.
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Serve(serve) => serve.run(),
+        Command::Serve(serve) => serve.run(None),
         Command::Echo(echo) => echo.run(|| Silent),
         Command::Connect(connect) => connect.run(|| Silent),
+        Command::Trace(trace) => trace.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::Lab(lab) => Ok(lab.run()),
         Command::LabServer(server) => server.run(),

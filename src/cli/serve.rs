@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use longshore::sys::{self, Address, SocketOption};
+use longshore::trace::Trace;
 use longshore::{AccessLog, Backend, Bound, Ledger, Report, Server, Stopper, Workers};
 
 use super::access_log::{self, AccessLogOptions, Terminal};
@@ -17,11 +18,13 @@ use super::demo::Demo;
 use super::feed::{Feed, FeedOptions};
 use super::limits::LimitOptions;
 use super::tally;
+use super::trace::TraceOptions;
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
 /// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat /feed, and /static/ with --root
 #[derive(Args, Debug)]
+#[command(mut_group("TraceOptions", |group| group.requires("trace")))]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
     #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = Address::resolve)]
@@ -60,6 +63,11 @@ pub(crate) struct Serve {
     /// At the end, print system calls and ring operations, in all and per request
     #[arg(long)]
     count_calls: bool,
+    /// Show every system call as it happens; the options under Trace say which and how
+    #[arg(long)]
+    trace: bool,
+    #[command(flatten)]
+    tracing: TraceOptions,
     #[command(flatten)]
     access: AccessLogOptions,
     #[command(flatten)]
@@ -155,14 +163,21 @@ impl Serve {
         signals
     }
 
-    pub(crate) fn run(self) -> Result<ExitCode, String> {
+    /// Serves until it is stopped. `trace` is the one of `longshore trace`.
+    pub(crate) fn run(self, trace: Option<&Trace>) -> Result<ExitCode, String> {
         // Before any thread is made, so that all of them leave these signals to the one that waits for them.
         let signals = self.signals();
         sys::block(&signals).map_err(|error| format!("cannot block signals: {error}"))?;
+        let trace = match trace {
+            Some(trace) => Some(trace.clone()),
+            None if self.trace => Some(self.tracing.start()?),
+            None => None,
+        };
+        let _watched = trace.as_ref().map(Trace::watch_thread);
         let log = self.access.open()?;
         let files = self.content.files()?;
         // The soft limit is a default for old programs that use select(2).
-        let _ = sys::raise_nofile(&mut sys::Silent);
+        let _ = sys::raise_nofile(&mut sys::ThreadProbe);
         let mut server = Server::new()
             .backend(self.backend)
             .workers(self.workers)
@@ -171,6 +186,7 @@ impl Serve {
             .reuse_port(self.reuse_port)
             .count_calls(self.count_calls)
             .own_tables(self.own_tables)
+            .trace(trace.clone())
             .busy_poll(Duration::from_micros(self.busy_poll))
             .limits(self.limits.limits());
         server = self.listen.iter().cloned().fold(server, Server::listen);
@@ -200,7 +216,7 @@ impl Serve {
             ends.close();
             stop(&stopper);
         };
-        wait_for_signals(signals, stop, ledger, log.clone())?;
+        wait_for_signals(signals, stop, ledger, log.clone(), trace.clone())?;
         let result = bound.run(|_worker| {
             let demo = Demo::new(files.clone(), room.clone(), feed.clone());
             #[cfg(feature = "deflate")]
@@ -210,6 +226,10 @@ impl Serve {
         // The thread that waits for signals still holds the log, so it does not close by itself.
         if let Some(log) = log {
             access_log::close(log);
+        }
+        // The thread that waits for signals holds the trace too.
+        if let Some(trace) = trace {
+            trace.finish();
         }
         let report = result.map_err(|error| error.to_string())?;
         if self.count_calls {
@@ -249,9 +269,11 @@ fn wait_for_signals(
     stop: impl Fn() + Send + 'static,
     ledger: Ledger,
     log: Option<AccessLog>,
+    trace: Option<Trace>,
 ) -> Result<(), String> {
     let terminal = Terminal::look();
     let wait = move || {
+        let _watched = trace.as_ref().map(Trace::watch_thread);
         let mut stopping = false;
         while let Ok(signal) = sys::wait(&signals) {
             match &log {

@@ -5,18 +5,18 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::readiness::{Interest, Poller, Ready};
-use crate::sys::{self, EpollEvent, Probe};
+use crate::sys::{self, EpollEvent, Probe, ToldFd};
 
 /// How many ready sockets one epoll_wait(2) reports.
 const EVENTS_MAX: usize = 512;
 
 /// An epoll instance and the events of the last wait.
 pub(crate) struct Epoll {
-    fd: OwnedFd,
+    fd: ToldFd,
     events: Box<[EpollEvent]>,
     count: usize,
 }
@@ -31,7 +31,7 @@ impl Poller for Epoll {
     const EDGE: bool = false;
 
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self> {
-        let fd = sys::epoll_create1(probe)?;
+        let fd = sys::epoll_create1(probe)?.into();
         let events = vec![EpollEvent::new(0, 0); EVENTS_MAX].into_boxed_slice();
         Ok(Self {
             fd,

@@ -18,6 +18,13 @@ use crate::sys::{Call, Probe};
 /// How many ready sockets one poll reports.
 const EVENTS_MAX: usize = 512;
 
+/// Lets a probe take the time. The library's calls cannot be refused.
+fn announce<P: Probe>(probe: &mut P, call: &Call<'_>) {
+    if P::ACTIVE {
+        probe.before(call);
+    }
+}
+
 /// A mio poll and the events of the last wait.
 pub(crate) struct Mio {
     poll: Poll,
@@ -29,13 +36,12 @@ impl Poller for Mio {
     const EDGE: bool = true;
 
     fn open<P: Probe>(probe: &mut P) -> io::Result<Self> {
+        let call = Call::Library {
+            name: "mio::Poll::new",
+        };
+        announce(probe, &call);
         let poll = Poll::new();
-        probe.after(
-            &Call::Library {
-                name: "mio::Poll::new",
-            },
-            poll.as_ref().map(|_| 0),
-        );
+        probe.after(&call, poll.as_ref().map(|_| 0));
         Ok(Self {
             poll: poll?,
             ready: Vec::with_capacity(EVENTS_MAX),
@@ -55,17 +61,16 @@ impl Poller for Mio {
             (false, true) => mio::Interest::WRITABLE,
             (true, true) => mio::Interest::READABLE | mio::Interest::WRITABLE,
         };
+        let call = Call::Library {
+            name: "mio::Registry::register",
+        };
+        announce(probe, &call);
         let result = self.poll.registry().register(
             &mut SourceFd(&fd.as_raw_fd()),
             mio::Token(key as usize),
             wanted,
         );
-        probe.after(
-            &Call::Library {
-                name: "mio::Registry::register",
-            },
-            result.as_ref().map(|()| 0),
-        );
+        probe.after(&call, result.as_ref().map(|()| 0));
         result
     }
 
@@ -81,28 +86,26 @@ impl Poller for Mio {
     }
 
     fn remove<P: Probe>(&mut self, probe: &mut P, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let call = Call::Library {
+            name: "mio::Registry::deregister",
+        };
+        announce(probe, &call);
         let result = self
             .poll
             .registry()
             .deregister(&mut SourceFd(&fd.as_raw_fd()));
-        probe.after(
-            &Call::Library {
-                name: "mio::Registry::deregister",
-            },
-            result.as_ref().map(|()| 0),
-        );
+        probe.after(&call, result.as_ref().map(|()| 0));
         result
     }
 
     fn wait<P: Probe>(&mut self, probe: &mut P, timeout: Option<Duration>) -> io::Result<()> {
+        let call = Call::Library {
+            name: "mio::Poll::poll",
+        };
+        announce(probe, &call);
         let result = self.poll.poll(&mut self.events, timeout);
         let count = self.events.iter().count();
-        probe.after(
-            &Call::Library {
-                name: "mio::Poll::poll",
-            },
-            result.as_ref().map(|()| count),
-        );
+        probe.after(&call, result.as_ref().map(|()| count));
         match result {
             // A signal: the turn goes on with nothing.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => self.events.clear(),

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use crate::sys::{self, Silent};
+use crate::sys::{self, ThreadProbe, ToldFd};
 
 /// Ends a driver's `wait`, now or the next one.
 #[derive(Clone)]
@@ -15,11 +15,11 @@ pub(crate) struct Waker {
 
 impl Waker {
     /// Wakes by a write to an eventfd(2) that the driver watches. The counter keeps a wake that comes before the wait.
-    pub(crate) fn eventfd(fd: Arc<OwnedFd>) -> Self {
+    pub(crate) fn eventfd(fd: Arc<ToldFd>) -> Self {
         Self {
             wake: Arc::new(move || {
                 // The only error is EAGAIN at a counter of 2^64 - 2: the driver has been woken then already.
-                let _ = sys::eventfd_write(&mut Silent, fd.as_fd());
+                let _ = sys::eventfd_write(&mut ThreadProbe, fd.as_fd());
             }),
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::BackendError;
 use crate::driver::{ListenOptions, Listener};
-use crate::sys::{self, Address, Kind, Mode, Silent, SocketOption, UnixName};
+use crate::sys::{self, Address, Kind, Mode, SocketOption, ThreadProbe, UnixName};
 
 /// Why a server does not start.
 #[derive(Debug)]
@@ -120,12 +120,12 @@ impl Binding {
             refuse_shared_port(address).map_err(listen)?;
         }
         let how = self.options(self.workers > 1 || self.reuse_port);
-        let first = Listener::open(&mut Silent, address, &how).map_err(listen)?;
+        let first = Listener::open(&mut ThreadProbe, address, &how).map_err(listen)?;
         // Port 0 is resolved once; the others must get the same port.
         let resolved = first.address.clone();
         let mut listeners = vec![first];
         for _ in 1..self.workers {
-            listeners.push(Listener::open(&mut Silent, &resolved, &how).map_err(listen)?);
+            listeners.push(Listener::open(&mut ThreadProbe, &resolved, &how).map_err(listen)?);
         }
         Ok(BoundAddress {
             address: resolved,
@@ -145,7 +145,7 @@ impl Binding {
             error,
         };
         let mut listeners =
-            vec![Listener::open(&mut Silent, address, &self.options(false)).map_err(listen)?];
+            vec![Listener::open(&mut ThreadProbe, address, &self.options(false)).map_err(listen)?];
         for _ in 1..self.workers {
             let again = listeners[0].duplicate().map_err(listen)?;
             listeners.push(again);
@@ -183,7 +183,7 @@ impl Binding {
 
 /// Binds once without SO_REUSEPORT, which fails where anybody listens, and lets go again.
 fn refuse_shared_port(address: &Address) -> io::Result<()> {
-    let probe = &mut Silent;
+    let probe = &mut ThreadProbe;
     let fd = sys::socket(probe, address.family(), Kind::Stream, Mode::Nonblocking)?;
     sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReuseAddress(true))?;
     if matches!(address, Address::Inet(inet) if inet.is_ipv6()) {
@@ -207,7 +207,7 @@ pub(super) fn clear_stale(address: &Address, path: &Path, kind: Kind) -> Result<
     if !metadata.file_type().is_socket() {
         return taken("the path exists and is not a socket; remove it or choose another path");
     }
-    let probe = &mut Silent;
+    let probe = &mut ThreadProbe;
     let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
         .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
     match connected.as_ref().map_err(io::Error::raw_os_error) {

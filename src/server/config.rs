@@ -66,6 +66,8 @@ pub struct Server {
     pub(super) limits: Limits,
     pub(super) access_log: Option<AccessLog>,
     pub(super) peer_addresses: bool,
+    #[cfg(feature = "trace")]
+    pub(super) trace: Option<crate::trace::Trace>,
     #[cfg(feature = "gzip")]
     pub(super) compression: Option<super::Compression>,
 }
@@ -95,6 +97,8 @@ impl Server {
             limits: Limits::default(),
             access_log: None,
             peer_addresses: false,
+            #[cfg(feature = "trace")]
+            trace: None,
             #[cfg(feature = "gzip")]
             compression: None,
         }
@@ -205,6 +209,26 @@ impl Server {
         self
     }
 
+    /// Shows every system call of the server as it happens, or nothing for `None`. Default off, and then it costs nothing.
+    ///
+    /// Each connection's peer is asked for then, as with [`peer_addresses`](Self::peer_addresses), so that the trace knows
+    /// both ends. The server waits when the trace cannot be written as fast as things happen.
+    #[cfg(feature = "trace")]
+    pub fn trace(mut self, trace: impl Into<Option<crate::trace::Trace>>) -> Self {
+        self.trace = trace.into();
+        self.peer_addresses |= self.trace.is_some();
+        self
+    }
+
+    /// Whether somebody counts or watches the calls.
+    pub(super) fn is_watched(&self) -> bool {
+        #[cfg(feature = "trace")]
+        if self.trace.is_some() {
+            return true;
+        }
+        self.count_calls
+    }
+
     /// Compresses contents for peers that accept gzip. Default off.
     #[cfg(feature = "gzip")]
     pub fn compression(mut self, compression: super::Compression) -> Self {
@@ -230,6 +254,8 @@ impl Server {
         if self.addresses.is_empty() {
             return Err(ServerError::NoAddress);
         }
+        #[cfg(feature = "trace")]
+        let _watched = self.trace.as_ref().map(crate::trace::Trace::watch_thread);
         let chosen = self.backend.choose().map_err(ServerError::Backend)?;
         let workers = match self.workers {
             Workers::Count(count) => count.max(1),

@@ -44,6 +44,7 @@ mod topics;
 mod turns;
 mod upgrade;
 mod wake;
+mod watched;
 mod web;
 
 pub use access::{ACCESS_QUEUE_BYTES, AccessFormat, AccessLog, AccessTarget};

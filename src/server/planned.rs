@@ -10,13 +10,14 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
 
 use super::answer::{Answer, Portion, Then};
 use super::files::{Files, Piece, Plan, PlanBody};
 use super::{Replied, Reply, Request};
 use crate::buf::FileSlice;
 use crate::http::{ReplyBody, ReplyHead, Status, parse_date};
+use crate::sys::{self, ThreadProbe};
 
 /// A body of at most this many bytes is read here. A file that waits to be sent keeps a descriptor: a peer that asks for
 /// single bytes, over and over, and reads nothing would keep hundreds before its outbox is full. With its head such a
@@ -71,15 +72,12 @@ impl Reply<'_> {
         let body = match plan.body {
             PlanBody::Empty => Vec::new(),
             PlanBody::Text(text) => return complete(status, head, text.as_bytes()),
-            PlanBody::File { file, range } => vec![Portion::File(FileSlice { file, range })],
+            PlanBody::File { file, range } => vec![Portion::File(FileSlice::new(file, range))],
             PlanBody::Pieces { file, pieces } => pieces
                 .into_iter()
                 .map(|piece| match piece {
                     Piece::Bytes(bytes) => Portion::Bytes(bytes),
-                    Piece::File(range) => Portion::File(FileSlice {
-                        file: file.clone(),
-                        range,
-                    }),
+                    Piece::File(range) => Portion::File(FileSlice::new(file.clone(), range)),
                 })
                 .collect(),
         };
@@ -132,7 +130,16 @@ fn read(body: &[Portion], length: usize) -> io::Result<Vec<u8>> {
 
 /// pread(2), until the range is complete.
 fn append(file: &File, range: &Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
-    let start = out.len();
-    out.resize(start + (range.end - range.start) as usize, 0);
-    file.read_exact_at(&mut out[start..], range.start)
+    let mut at = out.len();
+    let mut offset = range.start;
+    out.resize(at + (range.end - range.start) as usize, 0);
+    while at < out.len() {
+        let count = sys::pread(&mut ThreadProbe, file.as_fd(), &mut out[at..], offset)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        at += count;
+        offset += count as u64;
+    }
+    Ok(())
 }

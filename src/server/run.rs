@@ -10,6 +10,7 @@ use super::ledger::{Ledger, LedgerFigures};
 use super::tables::Tables;
 use super::topics::{Homes, Hub, Publisher};
 use super::wake::Mail;
+use super::watched::{Watched, Watcher};
 use super::web::{Journal, Topics, Web};
 use super::{AccessLog, Backend, Chosen, Handler, Report, Server, Stopper};
 use crate::buf::{Budget, Ceiling};
@@ -17,7 +18,9 @@ use crate::driver::{self, Driver, Listener};
 use crate::events;
 use crate::limits::Limits;
 use crate::reactor::{Letter, Post, Reactor};
-use crate::sys::{self, Address, Count, Counts, Probe, Silent};
+use crate::sys::{self, Address, Silent, ThreadProbe};
+#[cfg(feature = "trace")]
+use crate::trace::Trace;
 
 /// Descriptors that are not used for connections: listeners, epoll, eventfds, files.
 const DESCRIPTORS_RESERVED: u64 = 32;
@@ -97,18 +100,18 @@ impl Bound {
         self,
         make_handler: impl Fn(usize) -> H + Sync,
     ) -> Result<Report, ServerError> {
-        let watched = self.server.count_calls;
+        let watched = self.server.is_watched();
         match self.chosen.backend {
             #[cfg(feature = "epoll")]
-            Backend::Epoll if watched => self.run_on::<driver::Epoll<Count>, H>(&make_handler),
+            Backend::Epoll if watched => self.run_on::<driver::Epoll<Watched>, H>(&make_handler),
             #[cfg(feature = "epoll")]
             Backend::Epoll => self.run_on::<driver::Epoll<Silent>, H>(&make_handler),
             #[cfg(feature = "mio")]
-            Backend::Mio if watched => self.run_on::<driver::Mio<Count>, H>(&make_handler),
+            Backend::Mio if watched => self.run_on::<driver::Mio<Watched>, H>(&make_handler),
             #[cfg(feature = "mio")]
             Backend::Mio => self.run_on::<driver::Mio<Silent>, H>(&make_handler),
             #[cfg(feature = "io-uring")]
-            Backend::IoUring if watched => self.run_on::<driver::Uring<Count>, H>(&make_handler),
+            Backend::IoUring if watched => self.run_on::<driver::Uring<Watched>, H>(&make_handler),
             #[cfg(feature = "io-uring")]
             Backend::IoUring => self.run_on::<driver::Uring<Silent>, H>(&make_handler),
             _ => unreachable!("choose() gives only backends that are built in"),
@@ -223,23 +226,6 @@ impl Bound {
     }
 }
 
-/// A probe that a server can be watched by.
-trait Watcher: Probe + Default {
-    fn counts(&self) -> Option<Counts>;
-}
-
-impl Watcher for Silent {
-    fn counts(&self) -> Option<Counts> {
-        None
-    }
-}
-
-impl Watcher for Count {
-    fn counts(&self) -> Option<Counts> {
-        Some(self.counts().clone())
-    }
-}
-
 /// Which worker it is, and where it runs.
 #[derive(Clone, Copy)]
 struct Seat {
@@ -298,10 +284,13 @@ impl Common {
         D::Probe: Watcher,
     {
         let unless_finished = StopsOthers(&self.stopper);
+        // Before the driver, so that it ends after it.
+        #[cfg(feature = "trace")]
+        let _watched = self.server.trace.as_ref().map(Trace::watch_thread);
         if let Some(cpu) = seat.cpu {
-            sys::pin_thread(&mut Silent, cpu)?;
+            sys::pin_thread(&mut ThreadProbe, cpu)?;
         }
-        let driver = D::open(&self.config, D::Probe::default())?;
+        let driver = D::open(&self.config, D::Probe::of(&self.server))?;
         let budget = Budget::new(self.ceiling.clone());
         let lines = self.server.access_log.as_ref().map(AccessLog::lines);
         let journal = Journal::new(lines, self.server.peer_addresses);

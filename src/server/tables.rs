@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gate::{Arrival, Gate};
 use crate::driver::Listener;
-use crate::sys::{self, Silent};
+use crate::sys::{self, ThreadProbe};
 
 /// Who leaves the shared table, and which listeners are whose.
 pub(super) struct Tables {
@@ -49,9 +49,9 @@ impl Tables {
 
     /// The calling worker leaves. Every driver is open by now.
     pub(super) fn leave(&self, worker: usize, arrival: Arrival<'_>) -> io::Result<()> {
-        sys::own_table(&mut Silent)?;
+        sys::own_table(&mut ThreadProbe)?;
         let others = self.listeners.iter().filter(|(owner, _)| *owner != worker);
-        sys::close_copies(&mut Silent, others.map(|(_, fd)| *fd));
+        sys::close_copies(&mut ThreadProbe, others.map(|(_, fd)| *fd));
         self.left.fetch_add(1, Ordering::Release);
         drop(arrival);
         Ok(())
@@ -63,7 +63,7 @@ impl Tables {
         // A worker that failed before it left has closed its listeners in this table: their numbers may be somebody
         // else's by now. The others stop then, and the process's end closes the rest.
         if self.left.load(Ordering::Acquire) == self.workers {
-            sys::close_copies(&mut Silent, self.listeners.iter().map(|(_, fd)| *fd));
+            sys::close_copies(&mut ThreadProbe, self.listeners.iter().map(|(_, fd)| *fd));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! know how it is printed ([`Strace`](super::Strace)) or counted ([`Count`](super::Count)).
 #![forbid(unsafe_code)]
 
-use super::{Address, EpollEvent, How, PollFd};
+use super::{Address, EpollEvent, How, PollFd, Submission};
 use std::io::IoSlice;
 use std::path::Path;
 use std::time::Duration;
@@ -115,8 +115,8 @@ pub enum Call<'a> {
     Close { fd: i32 },
 
     // What has no function here.
-    /// An operation that only a ring has: cancel, message to another ring, timeout.
-    Ring { name: &'static str, fd: i32 },
+    /// An operation that was put into a ring's submission queue, under its name in completions.
+    Ring { name: &'static str, submission: &'a Submission<'a> },
     /// A call into a library, which makes system calls of its own that nobody sees.
     Library { name: &'static str },
 }
@@ -201,6 +201,44 @@ impl Call<'_> {
             Call::Shutdown { .. } => "shutdown",
             Call::Close { .. } => "close",
             Call::Ring { name, .. } | Call::Library { name } => name,
+        }
+    }
+
+    /// The descriptor that the call is about: for `epoll_ctl` the one that is watched; `None` where there is none.
+    pub fn fd(&self) -> Option<i32> {
+        match *self {
+            Call::Bind { fd, .. }
+            | Call::Listen { fd, .. }
+            | Call::Accept4 { fd, .. }
+            | Call::Connect { fd, .. }
+            | Call::Getsockname { fd, .. }
+            | Call::Getpeername { fd, .. }
+            | Call::Setsockopt { fd, .. }
+            | Call::Getsockopt { fd, .. }
+            | Call::Fcntl { fd, .. }
+            | Call::Recv { fd, .. }
+            | Call::Send { fd, .. }
+            | Call::Read { fd, .. }
+            | Call::Write { fd, .. }
+            | Call::Writev { fd, .. }
+            | Call::Sendmsg { fd, .. }
+            | Call::Pread { fd, .. }
+            | Call::Sendfile { out: fd, .. }
+            | Call::Recvmsg { fd, .. }
+            | Call::Sendto { fd, .. }
+            | Call::EpollCtl { fd, .. }
+            | Call::EpollWait { epoll: fd, .. }
+            | Call::EpollPwait2 { epoll: fd, .. }
+            | Call::EventfdRead { fd, .. }
+            | Call::EventfdWrite { fd, .. }
+            | Call::IoUringEnter { fd, .. }
+            | Call::IoUringRegister { fd, .. }
+            | Call::Fstat { fd, .. }
+            | Call::Getdents64 { fd, .. }
+            | Call::Shutdown { fd, .. }
+            | Call::Close { fd } => Some(fd),
+            Call::Ring { submission, .. } => submission.fd(),
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! once with `Silent` and once with [`Dynamic`], which holds any other.
 #![forbid(unsafe_code)]
 
-use super::{Call, Probe, Verdict};
+use super::{Aside, Call, Probe, Verdict};
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 
@@ -21,6 +21,9 @@ pub trait Watch {
 
     /// As [`Probe::completed`].
     fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32);
+
+    /// As [`Probe::aside`].
+    fn aside(&mut self, aside: &Aside<'_>);
 
     /// As [`Probe::shorten`].
     fn shorten(&mut self, len: usize) -> usize;
@@ -41,6 +44,10 @@ impl<P: Probe> Watch for P {
 
     fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
         Probe::completed(self, name, user_data, result, flags);
+    }
+
+    fn aside(&mut self, aside: &Aside<'_>) {
+        Probe::aside(self, aside);
     }
 
     fn shorten(&mut self, len: usize) -> usize {
@@ -123,6 +130,12 @@ impl Probe for Dynamic {
     fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
         for watch in &mut self.watches {
             watch.completed(name, user_data, result, flags);
+        }
+    }
+
+    fn aside(&mut self, aside: &Aside<'_>) {
+        for watch in &mut self.watches {
+            watch.aside(aside);
         }
     }
 

@@ -30,7 +30,7 @@ table! { RESOURCES: RLIMIT_NOFILE RLIMIT_MEMLOCK }
 table! {
     SOCKET_OPTIONS:
     SO_REUSEADDR SO_REUSEPORT SO_ERROR SO_KEEPALIVE SO_RCVBUF SO_SNDBUF SO_LINGER SO_ACCEPTCONN
-    SO_TIMESTAMPNS SO_ATTACH_FILTER SO_RCVTIMEO SO_SNDTIMEO SO_PEERCRED
+    SO_TIMESTAMPNS SO_ATTACH_FILTER SO_RCVTIMEO SO_SNDTIMEO SO_PEERCRED SO_PEERNAME
 }
 table! {
     TCP_OPTIONS:
@@ -68,6 +68,23 @@ pub(super) const ENTER_FLAGS: Table = &[
     (4, "IORING_ENTER_SQ_WAIT"),
     (8, "IORING_ENTER_EXT_ARG"),
     (16, "IORING_ENTER_REGISTERED_RING"),
+];
+/// `io_uring_setup(2)`, from `linux/io_uring.h`.
+pub(super) const SETUP_FLAGS: Table = &[
+    (1, "IORING_SETUP_IOPOLL"),
+    (1 << 1, "IORING_SETUP_SQPOLL"),
+    (1 << 3, "IORING_SETUP_CQSIZE"),
+    (1 << 4, "IORING_SETUP_CLAMP"),
+    (1 << 7, "IORING_SETUP_SUBMIT_ALL"),
+    (1 << 8, "IORING_SETUP_COOP_TASKRUN"),
+    (1 << 9, "IORING_SETUP_TASKRUN_FLAG"),
+    (1 << 12, "IORING_SETUP_SINGLE_ISSUER"),
+    (1 << 13, "IORING_SETUP_DEFER_TASKRUN"),
+];
+/// `io_uring_register(2)`, from `linux/io_uring.h`.
+pub(super) const REGISTER_OPCODES: Table = &[
+    (13, "IORING_REGISTER_FILES2"),
+    (22, "IORING_REGISTER_PBUF_RING"),
 ];
 /// A completion's flags, from `linux/io_uring.h`; the upper 16 bits are the buffer's number.
 pub(super) const COMPLETION_FLAGS: Table = &[

@@ -84,10 +84,14 @@ pub mod signal;
 mod socket;
 mod strace;
 mod stream;
+mod submission;
 mod table;
 mod tcp_info;
 #[cfg(test)]
 mod tests;
+mod thread_probe;
+#[cfg(feature = "server")]
+mod told;
 
 pub use address::{Address, AddressError, SUN_PATH_BYTES_MAX, UnixName};
 pub use affinity::{allowed_cpus, pin_thread};
@@ -113,7 +117,7 @@ pub use packet::{
     interface_kind, packet_socket, packet_statistics, recv_packet,
 };
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
-pub use probe::{Probe, Silent, Verdict};
+pub use probe::{Aside, Probe, Silent, Verdict};
 pub use random::getrandom;
 pub use read_options::{
     Credentials, KeepaliveTimes, bind_address_no_port, connect_result, defer_accept, error,
@@ -124,6 +128,7 @@ pub use read_options::{
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
+pub use show::{Arguments, Escaped};
 pub use signal::{block, restore_sigpipe, unblock, wait};
 pub use socket::{
     Family, Kind, Mode, accept4, accept4_from, bind, connect, getpeername, getsockname, listen,
@@ -131,7 +136,11 @@ pub use socket::{
 };
 pub use strace::Strace;
 pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};
+pub use submission::{CompletionFlags, SUBMISSION_BYTES, Submission};
 #[cfg(feature = "server")]
 pub(crate) use table::close_copies;
 pub use table::own_table;
 pub use tcp_info::{TcpInfo, TcpState, tcp_info};
+pub use thread_probe::{ThreadProbe, watch_thread};
+#[cfg(feature = "server")]
+pub(crate) use told::{ToldFd, ToldFile};

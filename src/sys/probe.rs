@@ -8,7 +8,7 @@
 //! [`Probe::completed`]. A probe does not know who calls or why.
 #![forbid(unsafe_code)]
 
-use super::Call;
+use super::{Address, Call};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,33 @@ pub enum Verdict {
     Shorten(usize),
     /// Do not make the call: it fails with this errno. `close` ignores it, or the descriptor would leak.
     Refuse(i32),
+}
+
+/// What no call shows: a ring's completions say how many bytes came, and not which.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Aside<'a> {
+    /// A wait has ended, and these are the events or completions of the turn that begins.
+    Turn {
+        /// The call that waited.
+        source: &'static str,
+        /// How many there are.
+        events: usize,
+    },
+    /// The bytes that the last completion of this name has brought.
+    Lent {
+        /// The receive's name.
+        user_data: u64,
+        /// As many as its result says.
+        bytes: &'a [u8],
+    },
+    /// What a ring's question for the peer's address was answered.
+    Peer {
+        /// The question's name.
+        user_data: u64,
+        /// The answer.
+        address: &'a Address,
+    },
 }
 
 /// Watches, counts or disturbs system calls.
@@ -67,6 +94,10 @@ pub trait Probe: Sized {
     /// A multishot operation completes many times for one [`Probe::submitted`]. A negative `result` is an errno.
     #[inline]
     fn completed(&mut self, _name: &'static str, _user_data: u64, _result: i32, _flags: u32) {}
+
+    /// Called with what a driver knows beside calls.
+    #[inline]
+    fn aside(&mut self, _aside: &Aside<'_>) {}
 
     /// How many of `len` bytes a ring's send or a lend may carry: from 1 to `len`, `len` by default, 0 only for 0.
     #[inline]
@@ -116,6 +147,11 @@ impl<P: Probe> Probe for &mut P {
     }
 
     #[inline]
+    fn aside(&mut self, aside: &Aside<'_>) {
+        (**self).aside(aside);
+    }
+
+    #[inline]
     fn shorten(&mut self, len: usize) -> usize {
         (**self).shorten(len)
     }
@@ -150,6 +186,12 @@ impl<P: Probe> Probe for Arc<Mutex<P>> {
         self.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .completed(name, user_data, result, flags);
+    }
+
+    fn aside(&mut self, aside: &Aside<'_>) {
+        self.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .aside(aside);
     }
 
     fn shorten(&mut self, len: usize) -> usize {

@@ -17,13 +17,14 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-mod values;
+pub(super) mod values;
 
 use values::{
     Event, KernelName, List, Name, OptionName, Parts, Polled, Text, Time, Value, failure, how_name,
 };
 
 /// A call, what came of it, and how many bytes of data are shown.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub(super) call: &'a Call<'a>,
     pub(super) result: Option<Result<usize, &'a io::Error>>,
@@ -52,6 +53,43 @@ impl Display for Shown<'_> {
             Some(Ok(number)) => write!(f, " = {number}"),
             Some(Err(error)) => failure(f, error),
         }
+    }
+}
+
+/// A call's arguments as a trace shows them, without its name and answer: `7, "GET /"..., 65536, 0`. Made with
+/// [`Call::arguments`].
+#[derive(Clone, Copy, Debug)]
+pub struct Arguments<'a>(Shown<'a>);
+
+impl Display for Arguments<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.of_sockets(f)
+    }
+}
+
+impl Call<'_> {
+    /// The arguments alone, with at most `text_max` bytes of each buffer. What the kernel fills in is shown only for a
+    /// result that says so.
+    pub fn arguments<'a>(
+        &'a self,
+        result: Option<Result<usize, &'a io::Error>>,
+        text_max: usize,
+    ) -> Arguments<'a> {
+        Arguments(Shown {
+            call: self,
+            result,
+            text_max,
+        })
+    }
+}
+
+/// Bytes as a trace shows them: at most so many, escaped as in C, `"GET /"...`.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a [u8], pub usize);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Text(self.0, self.1).fmt(f)
     }
 }
 
@@ -299,8 +337,11 @@ impl Shown<'_> {
     /// The arguments of calls on rings; any other call is passed on to the next function.
     fn of_rings(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match *self.call {
-            Call::Ring { fd, .. } => write!(f, "{fd}"),
-            Call::IoUringSetup { entries, flags } => write!(f, "{entries}, {{flags={flags:#x}}}"),
+            Call::Ring { submission, .. } => submission.arguments(f, self.text_max),
+            Call::IoUringSetup { entries, flags } => {
+                let flags = Bits(flags.into(), flags::SETUP_FLAGS);
+                write!(f, "{entries}, {{flags={flags}}}")
+            }
             Call::IoUringEnter {
                 fd,
                 to_submit,
@@ -315,6 +356,7 @@ impl Shown<'_> {
                 opcode,
                 entries,
             } => {
+                let opcode = OneOf(opcode as i32, flags::REGISTER_OPCODES);
                 write!(f, "{fd}, {opcode}, ..., {entries}")
             }
             _ => self.of_the_rest(f),

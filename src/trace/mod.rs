@@ -1,4 +1,263 @@
-//! What a program asks of the kernel, and what the wire carries, as it happens.
+//! Every system call as it happens, with what it means: strace's truth for epoll, io_uring and mio, without a second
+//! process.
+//!
+//! ```text
+//!   thread ── Recorder, a Probe ──┐   events, in order
+//!   thread ── Recorder ───────────┼──▶ Queue ──▶ one collector ── Filter ──┬─▶ Text       a line for each
+//!   packets, notes ───────────────┘  (bounded)                             ├─▶ JsonLines  for programs
+//!                                                                          ├─▶ Perfetto   for ui.perfetto.dev
+//!                                                                          └─▶ Summary    as strace -c
+//! ```
+//!
+//! A [`Recorder`] stands where any other [`Probe`](crate::sys::Probe) does, so a program that is not traced has none of
+//! this. What happened ([`Event`]) is kept apart from how it is shown ([`Sink`]). Nothing is lost: when the queue is full,
+//! the traced thread waits for the collector. Calls that other libraries or the standard library make are not seen; strace
+//! sees them.
+//!
+//! A server is traced with `Server::trace`, `longshore serve --trace`, or `longshore trace serve`. In any other program:
+//!
+//! ```
+//! use longshore::sys;
+//! use longshore::trace::{Options, Text, Trace};
+//! use std::os::fd::AsFd;
+//! use std::os::unix::net::UnixStream;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let trace = Trace::start(vec![Box::new(Text::new(std::io::stderr()))], Options::default())?;
+//! let mut probe = trace.recorder();
+//! let (ours, theirs) = UnixStream::pair()?;
+//! sys::send(&mut probe, ours.as_fd(), b"ahoy")?;
+//! sys::recv(&mut probe, theirs.as_fd(), &mut [0; 16])?;
+//! drop(probe);
+//! trace.finish();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It does not know drivers, servers or handlers; it reads protocols from the bytes alone.
 #![forbid(unsafe_code)]
 
+mod collector;
+mod dissect;
+mod environment;
+mod event;
+mod filter;
+mod json;
 pub mod packets;
+mod perfetto;
+mod protocol;
+mod queue;
+mod recorder;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use environment::EnvironmentError;
+pub use event::{Call, Completed, Connection, Ends, Event, Failure, Kind, Submitted, Thread};
+pub use filter::Filter;
+pub use json::JsonLines;
+pub use perfetto::Perfetto;
+pub use protocol::{BodyLength, Direction, Protocol, What};
+pub use recorder::Recorder;
+pub use summary::{Figures, Summary};
+pub use text::Text;
+
+use self::queue::Queue;
+use self::table::Table;
+use crate::sys::{self, Address};
+
+/// Where events go.
+///
+/// The collector's thread calls it; an error ends this sink, and neither the others nor the program.
+pub trait Sink: Send {
+    /// Takes an event. They come in the order of their times.
+    ///
+    /// # Errors
+    /// Whatever is written to has failed: the sink is asked nothing more.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Writes out what was held back: the collector has nothing more to show at the moment.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The trace has ended.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+/// What a trace keeps and shows.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which events are shown. Default all.
+    pub filter: Filter,
+    /// How many bytes of each buffer are shown. Default 32, as strace.
+    pub text_bytes: usize,
+    /// How many events may wait for the collector before the traced threads do. Default 8,192, some MiB.
+    pub queue_events: usize,
+    /// For how long the collector holds events back, so that some that are told late, such as packets, still come in
+    /// their order. Default zero.
+    pub hold: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            filter: Filter::default(),
+            text_bytes: 32,
+            queue_events: 8192,
+            hold: Duration::ZERO,
+        }
+    }
+}
+
+/// A running trace. Clones are the same trace; it ends with [`finish`](Self::finish), or with the last clone and recorder.
+#[derive(Clone)]
+pub struct Trace(Arc<Handle>);
+
+/// What recorders share.
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    connections: Mutex<Table>,
+    /// Counts submissions.
+    operations: AtomicU64,
+    began: Instant,
+    began_wall: SystemTime,
+    text_bytes: usize,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    collector: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Trace {
+    /// Starts a trace, with one thread that writes to `sinks`.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn start(sinks: Vec<Box<dyn Sink>>, options: Options) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(options.queue_events),
+            connections: Mutex::default(),
+            operations: AtomicU64::new(0),
+            began: Instant::now(),
+            began_wall: SystemTime::now(),
+            text_bytes: options.text_bytes,
+        });
+        let collector = collector::start(shared.clone(), sinks, options)?;
+        Ok(Self(Arc::new(Handle {
+            shared,
+            collector: Mutex::new(Some(collector)),
+        })))
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// A probe for one thread.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.clone())
+    }
+
+    /// Watches the calling thread's calls that are made where no probe reaches, as long as the answer lives; see
+    /// [`ThreadProbe`](crate::sys::ThreadProbe).
+    pub fn watch_thread(&self) -> WatchedThread {
+        WatchedThread {
+            before: sys::watch_thread(Some(Box::new(self.recorder()))),
+        }
+    }
+
+    /// Tells of something that happened at `at`, between two addresses if it concerns a connection: a packet, a note.
+    ///
+    /// It finds its place in the order if it is told within [`Options::hold`].
+    pub fn tell(&self, at: SystemTime, between: Option<(&Address, &Address)>, kind: Kind) {
+        let shared = self.shared();
+        let connections = &shared.connections;
+        let connection = between.and_then(|(one, other)| {
+            let connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+            connections.between(one, other)
+        });
+        shared.queue.insert(Event {
+            at: at.duration_since(shared.began_wall).unwrap_or_default(),
+            wall: at,
+            took: None,
+            thread: Thread {
+                id: 0,
+                name: Arc::default(),
+            },
+            turn: 0,
+            connection,
+            kind,
+        });
+    }
+
+    /// Ends the trace: what was told is written, sinks are finished. What is told later is lost.
+    pub fn finish(&self) {
+        self.0.finish();
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trace")
+    }
+}
+
+impl Handle {
+    fn finish(&self) {
+        self.shared.queue.close();
+        let collector = &self.collector;
+        let collector = collector
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(collector) = collector {
+            // A sink that panicked has said so; the program goes on.
+            let _ = collector.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// A thread is watched as long as this lives; made with [`Trace::watch_thread`]. Dropped on the same thread, in the reverse
+/// order.
+pub struct WatchedThread {
+    before: Option<Box<dyn sys::Watch>>,
+}
+
+impl fmt::Debug for WatchedThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WatchedThread")
+    }
+}
+
+impl Drop for WatchedThread {
+    fn drop(&mut self) {
+        let ours = sys::watch_thread(self.before.take());
+        drop(ours);
+    }
+}

@@ -131,10 +131,7 @@ pub(super) fn answers_that_are_still_queued_die_with_their_connection<R: Rig>() 
     for _ in 0..3 {
         run.driver().ask_peer(token);
     }
-    let slice = FileSlice {
-        file: file.clone(),
-        range: 0..4096,
-    };
+    let slice = FileSlice::new(file.clone(), 0..4096);
     run.driver()
         .read_file(token, slice, Vec::with_capacity(4096));
     run.driver().shutdown_write(token);

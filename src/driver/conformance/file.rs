@@ -41,10 +41,7 @@ fn read<R: Rig>(
 ) -> Vec<u8> {
     let mut whole = Vec::new();
     loop {
-        let slice = FileSlice {
-            file: file.clone(),
-            range: range.clone(),
-        };
+        let slice = FileSlice::new(file.clone(), range.clone());
         let buf = Vec::with_capacity(4096);
         let (place, capacity) = (buf.as_ptr(), buf.capacity());
         run.seen.clear();
@@ -92,10 +89,7 @@ pub(super) fn several_connections_read_at_once<R: Rig>() {
     let clients: Vec<_> = (0..20).map(|_| run.client()).collect();
     for (token, _) in &clients {
         let start = u64::from(token.index);
-        let slice = FileSlice {
-            file: file.clone(),
-            range: start..start + 1,
-        };
+        let slice = FileSlice::new(file.clone(), start..start + 1);
         run.driver()
             .read_file(*token, slice, Vec::with_capacity(64));
     }
@@ -118,10 +112,7 @@ pub(super) fn a_file_that_cannot_be_read_is_an_error<R: Rig>() {
     let mut run = Run::<R>::new();
     let (token, mut peer) = run.client();
     let directory = Arc::new(File::open("/").expect("a directory"));
-    let slice = FileSlice {
-        file: directory,
-        range: 0..100,
-    };
+    let slice = FileSlice::new(directory, 0..100);
     run.driver()
         .read_file(token, slice, Vec::with_capacity(100));
     run.until("FileRead", |seen| {

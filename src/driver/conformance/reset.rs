@@ -110,10 +110,7 @@ pub(super) fn a_reset_in_the_middle_of_a_file_of_ours<R: Rig>() {
     for turns in 0..8 {
         let (token, mut peer) = run.client();
         let mut buf = pooled(b"head");
-        buf.push_file(FileSlice {
-            file: file.clone(),
-            range: 0..whole,
-        });
+        buf.push_file(FileSlice::new(file.clone(), 0..whole));
         assert!(matches!(run.send(token, buf), Submit::InFlight));
         for _ in 0..turns {
             run.turn_with(Duration::from_millis(1), |_, _| {});
@@ -131,10 +128,7 @@ pub(super) fn a_reset_behind_everything_else_in_flight<R: Rig>() {
     for _ in 0..3 {
         run.driver().ask_peer(token);
     }
-    let slice = FileSlice {
-        file: file.clone(),
-        range: 0..4096,
-    };
+    let slice = FileSlice::new(file.clone(), 0..4096);
     run.driver()
         .read_file(token, slice, Vec::with_capacity(4096));
     peer.write(&pattern(5000));

@@ -141,10 +141,7 @@ pub(super) fn a_head_waits_for_its_file<R: Rig<Driver: Figures>>() {
         let (token, mut peer) = run.client();
         let mut buf = pooled(b"head");
         let file = super::send_file::large();
-        buf.push_file(FileSlice {
-            file,
-            range: 0..1 << 20,
-        });
+        buf.push_file(FileSlice::new(file, 0..1 << 20));
         run.send(token, buf);
         while run.driver().unsent(token) > 1 << 20 {
             run.turn();
@@ -163,10 +160,7 @@ pub(super) fn stages_are_given_back<R: Rig<Driver: Figures>>() {
     let mut clients: Vec<_> = (0..20).map(|_| run.client()).collect();
     for (token, _) in &clients {
         let mut buf = pooled(b"");
-        buf.push_file(FileSlice {
-            file: file.clone(),
-            range: 0..5 << 20,
-        });
+        buf.push_file(FileSlice::new(file.clone(), 0..5 << 20));
         run.send(*token, buf);
     }
     run.settle();
@@ -199,10 +193,7 @@ pub(super) fn a_full_submission_queue_does_not_prolong_the_turn<R: Rig<Driver: F
     let clients: Vec<_> = (0..10).map(|_| run.client()).collect();
     for (token, _) in &clients {
         let mut buf = pooled(b"");
-        buf.push_file(FileSlice {
-            file: file.clone(),
-            range: 0..whole,
-        });
+        buf.push_file(FileSlice::new(file.clone(), 0..whole));
         run.send(*token, buf);
     }
     for _ in 0..4 {

@@ -23,10 +23,7 @@ const BITE: usize = 64 * 1024;
 const PIECE_MAX: usize = 256 * 1024;
 
 fn slice(file: &Arc<File>, range: Range<u64>) -> FileSlice {
-    FileSlice {
-        file: file.clone(),
-        range,
-    }
+    FileSlice::new(file.clone(), range)
 }
 
 fn all_of(file: &Arc<File>) -> FileSlice {

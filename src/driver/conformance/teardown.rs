@@ -34,15 +34,12 @@ pub(super) fn busy<R: Rig>() -> (Run<R>, Vec<R::Peer>, Arc<[u8]>) {
                 let mut buf = pooled(b"head");
                 let file = super::send_file::large();
                 let range = 0..file.metadata().expect("a file").len();
-                buf.push_file(FileSlice { file, range });
+                buf.push_file(FileSlice::new(file, range));
                 assert!(matches!(run.send(token, buf), Submit::InFlight));
             }
             _ => {
                 let path = std::env::current_exe().expect("this program");
-                let slice = FileSlice {
-                    file: Arc::new(File::open(path).expect("a file")),
-                    range: 0..4096,
-                };
+                let slice = FileSlice::new(Arc::new(File::open(path).expect("a file")), 0..4096);
                 run.driver()
                     .read_file(token, slice, Vec::with_capacity(4096));
                 run.driver().ask_peer(token);

@@ -15,10 +15,7 @@ use crate::driver::{Driver, Submit, Token};
 /// Calls every method with `stale`. None may act, none may answer.
 fn poke<D: Driver>(driver: &mut D, stale: Token, to: &crate::sys::Address) {
     let file = File::open("/dev/null").expect("a file");
-    let slice = FileSlice {
-        file: Arc::new(file),
-        range: 0..10,
-    };
+    let slice = FileSlice::new(Arc::new(file), 0..10);
     driver.pause_recv(stale);
     driver.shutdown_write(stale);
     driver.ask_peer(stale);

@@ -39,7 +39,7 @@ use slots::{Flags, Slots};
 
 use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
 use crate::buf::{FileSlice, SendBuf};
-use crate::sys::{self, Address, How, Kind, Mode, Probe, SocketOption, StreamError};
+use crate::sys::{self, Address, How, Kind, Mode, Probe, SocketOption, StreamError, ToldFd};
 
 /// What a poller's key names: the high byte of [`Token::pack`].
 mod key {
@@ -67,7 +67,7 @@ pub(crate) struct Readiness<L: Poller, P: Probe> {
     queued: VecDeque<Event<'static>>,
     /// The memory that is lent.
     buffer: Box<[u8]>,
-    wake: Arc<OwnedFd>,
+    wake: Arc<ToldFd>,
     /// When accepting is tried again after it failed for lack of descriptors or memory.
     retry_at: Option<Instant>,
 }
@@ -195,7 +195,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
 
     fn open(config: &Config, mut probe: P) -> io::Result<Self> {
         let mut poller = L::open(&mut probe)?;
-        let wake = Arc::new(sys::eventfd(&mut probe)?);
+        let wake = Arc::new(ToldFd::from(sys::eventfd(&mut probe)?));
         let waker = Token {
             index: 0,
             generation: 0,

@@ -63,10 +63,7 @@ fn with_file(head: Part, len: u64) -> SendBuf {
     let path = std::env::current_exe().expect("this program is a file, and a large one");
     let file = Arc::new(std::fs::File::open(path).expect("opens"));
     let mut buf = SendBuf::new(head);
-    buf.push_file(FileSlice {
-        file,
-        range: 0..len,
-    });
+    buf.push_file(FileSlice::new(file, 0..len));
     buf
 }
 

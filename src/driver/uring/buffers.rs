@@ -27,9 +27,11 @@ use io_uring::types::BufRingEntry;
 
 use super::available::in_order;
 use super::ring::Ring;
-use super::{Config, STREAMS};
+use super::{Config, Probe, STREAMS};
 
 const PAGE: usize = 4096;
+/// `IORING_REGISTER_PBUF_RING`.
+const REGISTER_PBUF_RING: u32 = 22;
 
 /// A receive of a stream that takes a buffer of its own brings at most this many bytes.
 const BUFFER_BYTES: u32 = 2048;
@@ -46,14 +48,18 @@ pub(super) enum Filling {
 }
 
 /// The buffers that streams receive into.
-pub(super) fn for_streams(ring: &Ring, config: &Config) -> io::Result<Buffers> {
+pub(super) fn for_streams<P: Probe>(
+    probe: &mut P,
+    ring: &Ring,
+    config: &Config,
+) -> io::Result<Buffers> {
     let all = config.ring_buffers;
     if config.ring_shares_buffers && in_order() {
         let count = all.min(SHARED_BUFFERS);
         let size = u32::from(all / count) * BUFFER_BYTES;
-        return Buffers::register(ring, STREAMS, count, size, Filling::On);
+        return Buffers::register(probe, ring, STREAMS, count, size, Filling::On);
     }
-    Buffers::register(ring, STREAMS, all, BUFFER_BYTES, Filling::Once)
+    Buffers::register(probe, ring, STREAMS, all, BUFFER_BYTES, Filling::Once)
 }
 
 /// One group of buffers.
@@ -77,7 +83,8 @@ pub(super) struct Buffers {
 
 impl Buffers {
     /// Registers `count` (a power of two) buffers of `size` bytes as `group`.
-    pub(super) fn register(
+    pub(super) fn register<P: Probe>(
+        probe: &mut P,
         ring: &Ring,
         group: u16,
         count: u16,
@@ -115,14 +122,14 @@ impl Buffers {
             leaked: false,
         };
         // SAFETY: the entries are page-aligned and live until the ring is gone: `Uring` drops its ring first, or leaks.
-        unsafe {
-            ring.io.submitter().register_buf_ring_with_flags(
+        ring.register(probe, REGISTER_PBUF_RING, 1, |submitter| unsafe {
+            submitter.register_buf_ring_with_flags(
                 entries.as_ptr() as u64,
                 count,
                 group,
                 filling as u16,
-            )?;
-        }
+            )
+        })?;
         for buffer in 0..count {
             buffers.give_back(buffer);
         }

@@ -1,16 +1,15 @@
 //! Working off completions.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 
 use super::ring::Completion;
 use super::send::Sending;
 use super::slots::{Flags, State};
-use super::{Address, Event, Lend, Op, Probe, Token, Uring, op};
+use super::{Address, Aside, Event, Lend, Op, Probe, Token, Uring, op};
 use crate::buf::{FileSlice, SendBuf};
+use crate::sys::ToldFile;
 
 /// An event shows at most this many bytes, as it does on a poller. The kernel may bring a whole buffer at once, which is
 /// longer, and what is joined to it comes on top.
@@ -34,7 +33,7 @@ pub(super) enum Outcome {
 pub(super) struct Reading {
     buf: Vec<u8>,
     /// Keeps the descriptor open.
-    _file: Arc<File>,
+    _file: ToldFile,
 }
 
 impl<P: Probe> Uring<P> {
@@ -132,9 +131,11 @@ impl<P: Probe> Uring<P> {
                     return Outcome::Nothing;
                 };
                 let more = completion.buffer_more();
+                let rest = self.buffers.received(buffer, count, more);
+                self.tell_lent(completion.user_data, rest.clone());
                 self.lend = Some(Lend {
                     token,
-                    rest: self.buffers.received(buffer, count, more),
+                    rest,
                     buffers: buffer..buffer + u16::from(!more),
                 });
                 self.gather(completion.user_data);
@@ -170,6 +171,15 @@ impl<P: Probe> Uring<P> {
             let range = self.buffers.received(buffer, next.result as usize, more);
             lend.rest.end = range.end;
             lend.buffers.end = buffer + u16::from(!more);
+            self.tell_lent(receive, range);
+        }
+    }
+
+    /// Shows a probe what a receive has brought.
+    fn tell_lent(&mut self, user_data: u64, range: Range<usize>) {
+        if P::ACTIVE {
+            let bytes = self.buffers.lend(range);
+            self.probe.aside(&Aside::Lent { user_data, bytes });
         }
     }
 

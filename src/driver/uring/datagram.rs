@@ -11,7 +11,7 @@ use super::complete::Outcome;
 use super::ring::{Completion, Ring};
 use super::send::Sending;
 use super::slots::{Flags, State};
-use super::{Address, Event, Mode, Op, Probe, SendBuf, Submit, Token, Uring, op, sys};
+use super::{Address, Aside, Event, Mode, Op, Probe, SendBuf, Submit, Token, Uring, op, sys};
 
 const DATAGRAMS: u16 = 1;
 /// A UDP datagram has at most 65,507 bytes of payload over IPv4; the rest is the header and the sender's address.
@@ -29,11 +29,12 @@ pub(super) struct Datagrams {
 }
 
 impl Datagrams {
-    fn new(ring: &Ring) -> io::Result<Self> {
+    fn new<P: Probe>(probe: &mut P, ring: &Ring) -> io::Result<Self> {
         // SAFETY: all zeros is a valid msghdr: null pointers with zero lengths.
         let mut template: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         template.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-        let buffers = Buffers::register(ring, DATAGRAMS, BUFFERS, BUFFER_BYTES, Filling::Once)?;
+        let buffers =
+            Buffers::register(probe, ring, DATAGRAMS, BUFFERS, BUFFER_BYTES, Filling::Once)?;
         Ok(Self {
             buffers,
             template,
@@ -60,7 +61,7 @@ impl Datagrams {
 impl<P: Probe> Uring<P> {
     pub(super) fn start_datagrams(&mut self, socket: OwnedFd) -> io::Result<Token> {
         if self.datagrams.is_none() {
-            self.datagrams = Some(Datagrams::new(&self.ring)?);
+            self.datagrams = Some(Datagrams::new(&mut self.probe, &self.ring)?);
         }
         sys::set_mode(&mut self.probe, socket.as_fd(), Mode::Blocking)?;
         let token = self.slots.occupy_plain(socket, State::Open);
@@ -138,6 +139,11 @@ impl<P: Probe> Uring<P> {
         let offset = at + (payload.as_ptr() as usize - start as usize);
         let range = offset..offset + payload.len();
         let truncated = parsed.is_payload_truncated();
+        if P::ACTIVE {
+            let user_data = socket.pack(op::DATAGRAM);
+            let bytes = payload;
+            self.probe.aside(&Aside::Lent { user_data, bytes });
+        }
         let from = address_of(parsed.name_data(), parsed.incoming_name_len());
         Outcome::Datagram {
             socket,

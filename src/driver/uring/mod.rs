@@ -35,6 +35,7 @@ mod send;
 mod slots;
 mod stage;
 mod teardown;
+mod told;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -54,7 +55,7 @@ use stage::Stages;
 
 use super::{Config, Driver, Event, Listener, ListenerId, Op, Submit, Token, Waker};
 use crate::buf::{FileSlice, SendBuf};
-use crate::sys::{self, Address, Kind, Mode, Probe, SocketOption};
+use crate::sys::{self, Address, Aside, Kind, Mode, Probe, SocketOption, ToldFd};
 
 /// The group that streams receive into.
 const STREAMS: u16 = 0;
@@ -99,13 +100,13 @@ pub(crate) struct Uring<P: Probe> {
     peers: HashMap<u32, Box<peer::PeerName>>,
     /// File reads in flight, by slot.
     reads: HashMap<u32, complete::Reading>,
-    wake: Arc<OwnedFd>,
+    wake: Arc<ToldFd>,
     wake_count: Box<[u8; 8]>,
     /// Operations that the kernel has not finished.
     in_flight: u32,
     retry_at: Option<Instant>,
     /// What loops outside wait for.
-    bell: Option<Arc<OwnedFd>>,
+    bell: Option<Arc<ToldFd>>,
     /// Whether the kernel writes it.
     rings: bool,
 }
@@ -262,11 +263,9 @@ impl<P: Probe> Driver for Uring<P> {
     fn open(config: &Config, mut probe: P) -> io::Result<Self> {
         let ring = Ring::open(&mut probe, config.ring_entries, config.ring_completions)?;
         // Sparse: the kernel fills the table as it accepts. It may be as long as RLIMIT_NOFILE, for each ring anew.
-        ring.io
-            .submitter()
-            .register_files_sparse(config.connections_max)?;
-        let buffers = buffers::for_streams(&ring, config)?;
-        let wake = Arc::new(sys::eventfd(&mut probe)?);
+        ring.register_table(&mut probe, config.connections_max)?;
+        let buffers = buffers::for_streams(&mut probe, &ring, config)?;
+        let wake = Arc::new(ToldFd::from(sys::eventfd(&mut probe)?));
         // The ring waits for it, and a non-blocking file would answer EAGAIN instead.
         sys::set_mode(&mut probe, wake.as_fd(), Mode::Blocking)?;
         let mut driver = Self {

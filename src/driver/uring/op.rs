@@ -49,6 +49,26 @@ pub(super) fn name(user_data: u64) -> &'static str {
     }
 }
 
+/// The slot of the socket that an operation is for; `None` for those that are on no socket of their own.
+pub(super) fn slot(user_data: u64) -> Option<u32> {
+    let (operation, token) = Token::unpack(user_data);
+    let on_a_socket = matches!(
+        operation,
+        RECEIVE
+            | SEND
+            | CLOSE
+            | CONNECT
+            | PEER
+            | READ_FILE
+            | DATAGRAM
+            | SHUTDOWN
+            | STAGE
+            | LINGER
+            | WATCH
+    );
+    on_a_socket.then_some(token.index)
+}
+
 /// A socket as the ring names it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {

@@ -45,7 +45,7 @@ impl<P: Probe> Outside for Uring<P> {
         if open {
             let bell = match self.bell.take() {
                 Some(bell) => bell,
-                None => Arc::new(sys::eventfd(&mut self.probe)?),
+                None => Arc::new(sys::eventfd(&mut self.probe)?.into()),
             };
             let registered = submitter.register_eventfd(bell.as_raw_fd());
             self.bell = Some(bell);

@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 
 use super::complete::Outcome;
 use super::ring::Completion;
-use super::{Address, Event, Probe, Token, Uring, op, sys};
+use super::{Address, Aside, Event, Probe, Token, Uring, op, sys};
 
 const IPV6: u32 = size_of::<libc::sockaddr_in6>() as u32;
 const IPV4: u32 = size_of::<libc::sockaddr_in>() as u32;
@@ -96,6 +96,12 @@ impl<P: Probe> Uring<P> {
             return Outcome::Nothing;
         }
         let address = Address::from_raw(&name.storage, name.fits);
+        if P::ACTIVE
+            && let Some(address) = &address
+        {
+            let user_data = completion.user_data;
+            self.probe.aside(&Aside::Peer { user_data, address });
+        }
         Outcome::Event(Event::Peer { token, address })
     }
 }

@@ -6,9 +6,10 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, squeue};
+use io_uring::{IoUring, Submitter, cqueue, squeue};
 
-use crate::sys::{Call, Probe};
+use super::told;
+use crate::sys::{Aside, Call, Probe};
 
 /// How often one wait empties an overflown completion queue before the turn goes on with what it has.
 const OVERFLOW_ROUNDS_MAX: usize = 4;
@@ -18,7 +19,7 @@ const OVERFLOW_ROUNDS_MAX: usize = 4;
 pub(super) struct Completion {
     pub(super) user_data: u64,
     pub(super) result: i32,
-    flags: u32,
+    pub(super) flags: u32,
 }
 
 impl Completion {
@@ -64,7 +65,13 @@ impl Ring {
         entries: u32,
         completions: u32,
     ) -> io::Result<Self> {
-        let call = Call::IoUringSetup { entries, flags: 0 };
+        let call = Call::IoUringSetup {
+            entries,
+            flags: SETUP_FLAGS,
+        };
+        if P::ACTIVE {
+            probe.before(&call);
+        }
         let result = IoUring::builder()
             .setup_defer_taskrun()
             .setup_single_issuer()
@@ -73,12 +80,42 @@ impl Ring {
             .setup_cqsize(completions)
             .dontfork()
             .build(entries);
-        probe.after(&call, result.as_ref().map(|_| 0));
+        probe.after(&call, result.as_ref().map(|io| io.as_raw_fd() as usize));
         Ok(Self {
             io: result?,
             completions: VecDeque::with_capacity(completions as usize),
             due: 0,
         })
+    }
+
+    /// io_uring_register(2): a table of direct descriptors, empty at first (5.19+).
+    pub(super) fn register_table<P: Probe>(&self, probe: &mut P, places: u32) -> io::Result<()> {
+        /// `struct io_uring_rsrc_register`, whose length the call is told in place of a number of entries.
+        const ARGUMENT_BYTES: u32 = 32;
+        self.register(probe, REGISTER_FILES2, ARGUMENT_BYTES, |submitter| {
+            submitter.register_files_sparse(places)
+        })
+    }
+
+    /// Makes a call to io_uring_register(2) and tells of it.
+    pub(super) fn register<P: Probe>(
+        &self,
+        probe: &mut P,
+        opcode: u32,
+        entries: u32,
+        register: impl FnOnce(&Submitter<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let call = Call::IoUringRegister {
+            fd: self.io.as_raw_fd(),
+            opcode,
+            entries,
+        };
+        if P::ACTIVE {
+            probe.before(&call);
+        }
+        let result = register(&self.io.submitter());
+        probe.after(&call, result.as_ref().map(|()| 0));
+        result
     }
 
     /// Adds one submission. When the queue is full, what is in it is submitted first.
@@ -87,14 +124,8 @@ impl Ring {
     /// Whatever memory `entry` points to must stay where it is, unshared, until its last completion was taken.
     pub(super) unsafe fn push<P: Probe>(&mut self, probe: &mut P, entry: &squeue::Entry) {
         if P::ACTIVE {
-            let user_data = entry.get_user_data();
-            probe.submitted(
-                &Call::Ring {
-                    name: super::op::name(user_data),
-                    fd: user_data as u32 as i32,
-                },
-                user_data,
-            );
+            // SAFETY: the caller keeps the memory alive, as this function asks.
+            unsafe { told::submission(probe, entry) };
         }
         loop {
             // SAFETY: the caller keeps the memory alive, as this function asks.
@@ -118,6 +149,9 @@ impl Ring {
             min_complete: 0,
             flags: 0,
         };
+        if P::ACTIVE {
+            probe.before(&call);
+        }
         // The crate's own `submit` asks for events whenever some are there. They may be receives, and take every buffer.
         // SAFETY: without flags io_uring_enter(2) reads no argument, so there is none to keep alive.
         let result = unsafe {
@@ -151,6 +185,9 @@ impl Ring {
         let want = usize::from(self.completions.is_empty() && timeout != Some(Duration::ZERO));
         if want == 0 && self.is_quiet() {
             self.due = self.completions.len();
+            if self.due > 0 {
+                self.tell_turn(probe);
+            }
             return Ok(());
         }
         match self.enter(probe, want, timeout) {
@@ -167,6 +204,7 @@ impl Ring {
             self.collect();
         }
         self.due = self.completions.len();
+        self.tell_turn(probe);
         Ok(())
     }
 
@@ -187,16 +225,19 @@ impl Ring {
     ) -> io::Result<()> {
         let fd = self.io.as_raw_fd();
         let to_submit = self.io.submission().len() as u32;
-        let call = Call::IoUringEnter {
-            fd,
-            to_submit,
-            min_complete: want as u32,
-            flags: 0,
-        };
         let limit = Timespec::from(timeout.unwrap_or(Duration::ZERO));
         let mut arguments = SubmitArgs::new();
         if want > 0 && timeout.is_some() {
             arguments = arguments.timespec(&limit);
+        }
+        let call = Call::IoUringEnter {
+            fd,
+            to_submit,
+            min_complete: want as u32,
+            flags: if P::ACTIVE { self.enter_flags(want) } else { 0 },
+        };
+        if P::ACTIVE {
+            probe.before(&call);
         }
         let result = self.io.submitter().submit_with_args(want, &arguments);
         probe.after(&call, result.as_ref().map(|submitted| *submitted));
@@ -204,6 +245,23 @@ impl Ring {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The flags that the crate chooses for an enter with arguments.
+    fn enter_flags(&mut self, want: usize) -> u32 {
+        let submissions = self.io.submission();
+        let events = want > 0 || submissions.taskrun() || submissions.cq_overflow();
+        ENTER_EXT_ARG | if events { ENTER_GETEVENTS } else { 0 }
+    }
+
+    /// Tells the probe that a turn begins.
+    fn tell_turn<P: Probe>(&self, probe: &mut P) {
+        if P::ACTIVE {
+            probe.aside(&Aside::Turn {
+                source: "io_uring_enter",
+                events: self.due,
+            });
         }
     }
 
@@ -222,7 +280,9 @@ impl Ring {
     pub(super) fn next<P: Probe>(&mut self, probe: &mut P) -> Option<Completion> {
         self.due = self.due.checked_sub(1)?;
         let completion = self.completions.pop_front()?;
-        tell(probe, completion);
+        if P::ACTIVE {
+            told::completion(probe, completion);
+        }
         Some(completion)
     }
 
@@ -248,18 +308,18 @@ impl Ring {
             return None;
         }
         let completion = self.completions.pop_back()?;
-        tell(probe, completion);
+        if P::ACTIVE {
+            told::completion(probe, completion);
+        }
         Some(completion)
     }
 }
 
-fn tell<P: Probe>(probe: &mut P, completion: Completion) {
-    if P::ACTIVE {
-        let Completion {
-            user_data,
-            result,
-            flags,
-        } = completion;
-        probe.completed(super::op::name(user_data), user_data, result, flags);
-    }
-}
+/// What is set up, as io_uring_setup(2) sees it: `CQSIZE`, `SUBMIT_ALL`, `TASKRUN_FLAG`, `SINGLE_ISSUER`, `DEFER_TASKRUN`.
+const SETUP_FLAGS: u32 = 1 << 3 | 1 << 7 | 1 << 9 | 1 << 12 | 1 << 13;
+/// `IORING_REGISTER_FILES2`.
+const REGISTER_FILES2: u32 = 13;
+/// `IORING_ENTER_GETEVENTS`: completions are worked off.
+const ENTER_GETEVENTS: u32 = 1;
+/// `IORING_ENTER_EXT_ARG`: the argument holds a timeout.
+const ENTER_EXT_ARG: u32 = 1 << 3;

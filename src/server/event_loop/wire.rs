@@ -76,7 +76,7 @@ impl<'w, 'i> Wire<'w, 'i> {
     pub fn say_file(&mut self, file: &Arc<File>, part: Range<u64>) {
         if !self.io.is_half_closed() {
             self.io.send_file(FileSlice {
-                file: file.clone(),
+                file: file.clone().into(),
                 range: part,
             });
         }

@@ -26,7 +26,7 @@ mod tests;
 pub use plan::{Piece, Plan, PlanBody};
 
 use crate::http::Head;
-use crate::sys::{Probe, Silent};
+use crate::sys::{Probe, ThreadProbe};
 use root::Root;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -83,7 +83,7 @@ impl Files {
     /// # Errors
     /// [`FilesError`], which says what to do.
     pub fn open(root: impl AsRef<Path>) -> Result<Self, FilesError> {
-        Self::open_watched(&mut Silent, root)
+        Self::open_watched(&mut ThreadProbe, root)
     }
 
     /// [`open`](Self::open), with its system calls told to a probe. One that refuses openat2 with ENOSYS shows what an
@@ -183,7 +183,7 @@ impl Files {
     /// | a path that is malformed or has dot segments | 400 |
     /// | OPTIONS; other methods than GET and HEAD | 204; 405 |
     pub fn plan(&self, head: &Head<'_>, path: &[u8], now: u64) -> Plan {
-        self.plan_watched(&mut Silent, head, path, now)
+        self.plan_watched(&mut ThreadProbe, head, path, now)
     }
 
     /// [`plan`](Self::plan), with its system calls told to a probe.

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 /// `"GET / HTTP"...`: at most so many bytes, escaped as in C.
-pub(super) struct Text<'a>(pub(super) &'a [u8], pub(super) usize);
+pub(in crate::sys) struct Text<'a>(pub(in crate::sys) &'a [u8], pub(in crate::sys) usize);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -40,7 +40,7 @@ impl Display for Text<'_> {
 }
 
 /// `[a, b]`
-pub(super) struct List<I>(pub(super) I);
+pub(in crate::sys) struct List<I>(pub(in crate::sys) I);
 
 impl<I: Iterator<Item: Display> + Clone> Display for List<I> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -52,7 +52,10 @@ impl<I: Iterator<Item: Display> + Clone> Display for List<I> {
     }
 }
 
-pub(super) struct Parts<'a>(pub(super) &'a [IoSlice<'a>], pub(super) usize);
+pub(in crate::sys) struct Parts<'a>(
+    pub(in crate::sys) &'a [IoSlice<'a>],
+    pub(in crate::sys) usize,
+);
 
 impl Display for Parts<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -74,7 +77,7 @@ impl Display for Part<'_> {
     }
 }
 
-pub(super) struct Event(pub(super) EpollEvent);
+pub(in crate::sys) struct Event(pub(in crate::sys) EpollEvent);
 
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -83,7 +86,7 @@ impl Display for Event {
     }
 }
 
-pub(super) struct Polled<'a>(pub(super) &'a PollFd<'a>);
+pub(in crate::sys) struct Polled<'a>(pub(in crate::sys) &'a PollFd<'a>);
 
 impl Display for Polled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -96,7 +99,7 @@ impl Display for Polled<'_> {
     }
 }
 
-pub(super) struct Time(pub(super) Option<Duration>);
+pub(in crate::sys) struct Time(pub(in crate::sys) Option<Duration>);
 
 impl Display for Time {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -114,7 +117,7 @@ impl Display for Time {
     }
 }
 
-pub(super) struct OptionName(pub(super) i32, pub(super) i32);
+pub(in crate::sys) struct OptionName(pub(in crate::sys) i32, pub(in crate::sys) i32);
 
 impl Display for OptionName {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -136,7 +139,7 @@ impl Display for OptionName {
     }
 }
 
-pub(super) struct Value(pub(super) OptionValue);
+pub(in crate::sys) struct Value(pub(in crate::sys) OptionValue);
 
 impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -157,7 +160,7 @@ impl Display for Value {
 }
 
 /// An address and its length, as a call takes them.
-pub(super) struct Name<'a>(pub(super) &'a Address);
+pub(in crate::sys) struct Name<'a>(pub(in crate::sys) &'a Address);
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -167,7 +170,7 @@ impl Display for Name<'_> {
 }
 
 /// An address and its length, as the kernel wrote them.
-pub(super) struct KernelName<'a>(pub(super) &'a Address);
+pub(in crate::sys) struct KernelName<'a>(pub(in crate::sys) &'a Address);
 
 impl Display for KernelName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -205,7 +208,7 @@ impl Display for Sockaddr<'_> {
     }
 }
 
-pub(super) fn how_name(how: How) -> &'static str {
+pub(in crate::sys) fn how_name(how: How) -> &'static str {
     match how {
         How::Read => "SHUT_RD",
         How::Write => "SHUT_WR",
@@ -214,7 +217,7 @@ pub(super) fn how_name(how: How) -> &'static str {
 }
 
 /// ` = -1 EAGAIN (Resource temporarily unavailable)`
-pub(super) fn failure(f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
+pub(in crate::sys) fn failure(f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(errno) => {

@@ -1,7 +1,7 @@
 //! Lines of a trace, letter by letter.
 
 use super::*;
-use crate::sys::{Call, EpollEvent, How, OptionValue, PollFd, Probe, Strace};
+use crate::sys::{Call, EpollEvent, How, OptionValue, PollFd, Probe, Strace, Submission};
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -386,14 +386,18 @@ fn the_rest() {
             flags: 0x3000,
         },
         Ok(4),
-        "io_uring_setup(8, {flags=0x3000}) = 4",
+        "io_uring_setup(8, {flags=IORING_SETUP_SINGLE_ISSUER|IORING_SETUP_DEFER_TASKRUN}) = 4",
     );
     let register = Call::IoUringRegister {
         fd: 4,
         opcode: 22,
         entries: 1,
     };
-    golden(&register, Ok(0), "io_uring_register(4, 22, ..., 1) = 0");
+    golden(
+        &register,
+        Ok(0),
+        "io_uring_register(4, IORING_REGISTER_PBUF_RING, ..., 1) = 0",
+    );
     let flags = (libc::O_CLOEXEC | libc::O_NONBLOCK) as u64;
     let resolve = libc::RESOLVE_BENEATH;
     let open = Call::Openat2 {
@@ -433,11 +437,11 @@ fn the_rest() {
     );
     golden(
         &Call::Ring {
-            name: "async_cancel",
-            fd: 7,
+            name: "cancel",
+            submission: &Submission::default(),
         },
         Ok(0),
-        "async_cancel(7) = 0",
+        "cancel(0) = 0",
     );
     golden(
         &Call::Library {

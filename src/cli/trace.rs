@@ -1,0 +1,129 @@
+//! `longshore trace`: another subcommand, with every system call shown.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use longshore::trace::{Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace};
+
+use super::serve::Serve;
+
+/// Run a subcommand and show every system call as it happens: time, thread, connection, call, answer, duration.
+///
+/// On io_uring each submission ([sqe]) and completion ([cqe]) is shown as well. Lines that begin with << or >> say what the
+/// bytes meant. docs/TRACE.md explains how to read it.
+#[derive(Args, Debug)]
+#[command(
+    subcommand_required = true,
+    after_help = "Examples:\n  \
+        longshore trace serve --backend io-uring --workers 1\n  \
+        longshore trace --calls accept4,recv,send,close serve --backend epoll\n  \
+        longshore trace --summary --perfetto trace.json serve\n  \
+        longshore trace --json --output calls.jsonl serve"
+)]
+pub(crate) struct TraceCommand {
+    #[command(flatten)]
+    options: TraceOptions,
+    #[command(subcommand)]
+    what: Traced,
+}
+
+/// What can be traced.
+#[derive(Debug, Subcommand)]
+enum Traced {
+    Serve(Box<Serve>),
+}
+
+impl TraceCommand {
+    pub(crate) fn run(self) -> Result<ExitCode, String> {
+        let trace = self.options.start()?;
+        let ran = match self.what {
+            Traced::Serve(serve) => serve.run(Some(&trace)),
+        };
+        // Also after a failure: what led to it is in there.
+        trace.finish();
+        ran
+    }
+}
+
+/// What is shown of a trace, and where.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Trace")]
+pub(crate) struct TraceOptions {
+    /// Show only this connection, by its number in the trace; may be repeated
+    #[arg(long = "connection", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    connection_numbers: Vec<u64>,
+    /// Show only these calls and ring operations, by name, separated by commas
+    #[arg(long = "calls", value_name = "NAMES", value_delimiter = ',')]
+    calls: Vec<String>,
+    /// Show only calls and ring operations that failed; "not ready" (EAGAIN) is among them
+    #[arg(long = "errors")]
+    errors: bool,
+    /// How many bytes of each buffer are shown
+    #[arg(long = "bytes", value_name = "N", default_value_t = 32, value_parser = bytes)]
+    text_bytes: usize,
+    /// Write one JSON object to a line, for programs; with --summary one object in all
+    #[arg(long = "json")]
+    json: bool,
+    /// At the end, write calls, errors, time and bytes of each call in place of the lines, as strace -c does
+    #[arg(long = "summary")]
+    summary: bool,
+    /// Also write FILE, which ui.perfetto.dev opens
+    #[arg(long = "perfetto", value_name = "FILE")]
+    perfetto: Option<PathBuf>,
+    /// Write to FILE [standard error]
+    #[arg(long = "output", short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 0..=65_536) => Ok(count),
+        _ => Err("must be a number from 0 to 65536".to_owned()),
+    }
+}
+
+impl TraceOptions {
+    /// Opens what is written to, and starts.
+    pub(crate) fn start(&self) -> Result<Trace, String> {
+        let mut sinks: Vec<Box<dyn Sink>> = vec![self.sink()?];
+        if let Some(path) = &self.perfetto {
+            sinks.push(Box::new(Perfetto::new(create(path)?)));
+        }
+        let filter = Filter::default()
+            .connections(self.connection_numbers.iter().copied())
+            .calls(self.calls.iter().cloned())
+            .errors_only(self.errors);
+        let options = Options {
+            filter,
+            text_bytes: self.text_bytes,
+            ..Options::default()
+        };
+        Trace::start(sinks, options).map_err(|error| format!("cannot start a thread: {error}"))
+    }
+
+    fn sink(&self) -> Result<Box<dyn Sink>, String> {
+        let stderr_is_terminal = io::stderr().is_terminal();
+        let (output, colours): (Box<dyn Write + Send>, bool) = match &self.output {
+            Some(path) => (Box::new(create(path)?), false),
+            None => (Box::new(io::stderr()), stderr_is_terminal),
+        };
+        Ok(match (self.summary, self.json) {
+            (true, json) => Box::new(Summary::new(output).json(json)),
+            (false, true) => Box::new(JsonLines::new(output)),
+            (false, false) => Box::new(Text::new(output).colours(colours)),
+        })
+    }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, String> {
+    match File::create(path) {
+        Ok(file) => Ok(BufWriter::new(file)),
+        Err(error) => Err(format!(
+            "cannot write the trace to {}: {error}; choose another path",
+            path.display()
+        )),
+    }
+}

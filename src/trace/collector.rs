@@ -1,0 +1,142 @@
+//! The one thread that takes events out of the queue and shows them.
+//!
+//! ```text
+//!   queue ──▶ held back until nothing earlier can come ──▶ filter ──▶ every sink
+//! ```
+//!
+//! It leaves all signals to the program's other threads, and makes no call that is traced.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Event, Filter, Kind, Options, Shared, Sink};
+use crate::sys;
+
+/// Signals beyond the real-time ones do not exist (signal(7)).
+const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+
+/// Starts the thread. It has blocked every signal when this answers.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    sinks: Vec<Box<dyn Sink>>,
+    options: Options,
+) -> io::Result<JoinHandle<()>> {
+    let (ready, is_ready) = mpsc::channel();
+    let collect = move || {
+        for signal in SIGNALS {
+            // SIGKILL, SIGSTOP and those of the C library cannot be blocked.
+            let _ = sys::block(&[signal]);
+        }
+        let _ = ready.send(());
+        let close = ClosesQueue(shared.clone());
+        Collector {
+            sinks,
+            filter: options.filter,
+            hold: options.hold,
+            held: BTreeMap::new(),
+            newest: Duration::ZERO,
+            count: 0,
+            turns: HashMap::new(),
+        }
+        .run(&shared);
+        drop(close);
+    };
+    let thread = thread::Builder::new()
+        .name("trace".to_owned())
+        .spawn(collect)?;
+    // Fails only if the thread has died already: then the queue is closed, and nobody waits for it.
+    let _ = is_ready.recv();
+    Ok(thread)
+}
+
+/// Lets the traced threads go on if a sink panics.
+struct ClosesQueue(Arc<Shared>);
+
+impl Drop for ClosesQueue {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+struct Collector {
+    sinks: Vec<Box<dyn Sink>>,
+    filter: Filter,
+    hold: Duration,
+    /// Events that something earlier may still precede, by time and order of arrival.
+    held: BTreeMap<(Duration, u64), Event>,
+    newest: Duration,
+    count: u64,
+    /// The last turn of each thread, while nothing of it was shown.
+    turns: HashMap<i32, Event>,
+}
+
+impl Collector {
+    fn run(mut self, shared: &Shared) {
+        let holds = !self.hold.is_zero();
+        loop {
+            let patience = (holds && !self.held.is_empty()).then_some(self.hold);
+            let Some(events) = shared.queue.take(patience) else {
+                break;
+            };
+            let is_idle = events.is_empty();
+            for event in events {
+                if holds {
+                    self.newest = self.newest.max(event.at);
+                    self.count += 1;
+                    self.held.insert((event.at, self.count), event);
+                } else {
+                    self.show(&event);
+                }
+            }
+            // Nothing came for as long as anything may be late.
+            let upto = if is_idle {
+                Duration::MAX
+            } else {
+                self.newest.saturating_sub(self.hold)
+            };
+            self.show_held(upto);
+            self.flush();
+        }
+        self.show_held(Duration::MAX);
+        for sink in &mut self.sinks {
+            let _ = sink.finish();
+        }
+    }
+
+    /// Shows what happened up to a time.
+    fn show_held(&mut self, upto: Duration) {
+        let later = self.held.split_off(&(upto, u64::MAX));
+        for event in std::mem::replace(&mut self.held, later).into_values() {
+            self.show(&event);
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        if !self.filter.is_everything() {
+            if matches!(event.kind, Kind::Turn { .. }) {
+                self.turns.insert(event.thread.id, event.clone());
+                return;
+            }
+            if !self.filter.shows(event) {
+                return;
+            }
+            if let Some(turn) = self.turns.remove(&event.thread.id) {
+                self.give(&turn);
+            }
+        }
+        self.give(event);
+    }
+
+    /// Gives an event to every sink; one that fails is given nothing more.
+    fn give(&mut self, event: &Event) {
+        self.sinks.retain_mut(|sink| sink.event(event).is_ok());
+    }
+
+    fn flush(&mut self) {
+        self.sinks.retain_mut(|sink| sink.flush().is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! Requests, read by the crate's own decoder.
+
+use std::collections::VecDeque;
+
+use super::{ASKED_MAX, Asked, KEPT_BYTES_MAX, LINE_BYTES_MAX, Step, What, broken};
+use crate::buf::Input;
+use crate::http::{Decoder, Event, Head, HeadLimits, Method};
+use crate::sys::Escaped;
+
+/// A client's direction before any upgrade.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    decoder: Decoder,
+    /// What the decoder has not read yet.
+    kept: Vec<u8>,
+    /// Another protocol was asked for: what comes now may be its bytes, which only the reply tells.
+    waits: bool,
+    /// It began as a request does.
+    begun: bool,
+}
+
+impl Requests {
+    /// How many bytes wait here.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        asked: &mut VecDeque<Asked>,
+        tell: &mut impl FnMut(What),
+    ) -> Step {
+        self.kept.extend_from_slice(bytes);
+        // The reply was no upgrade: the bytes that waited are requests.
+        if self.waits && !asked.iter().any(|asked| asked.upgrade) {
+            self.waits = false;
+        }
+        let step = self.decode(asked, tell);
+        if self.kept.len() > KEPT_BYTES_MAX {
+            tell(broken("too many bytes come before the answer"));
+            return Step::Lost;
+        }
+        step
+    }
+
+    /// What was not read, if it may be another protocol's.
+    pub(super) fn held(self) -> Vec<u8> {
+        self.kept
+    }
+
+    fn decode(&mut self, asked: &mut VecDeque<Asked>, tell: &mut impl FnMut(What)) -> Step {
+        // Another protocol's bytes break no rule of this one: methods are written in capitals.
+        let first = self.kept.iter().find(|byte| !b"\r\n".contains(byte));
+        self.begun |= first.is_some_and(u8::is_ascii_uppercase);
+        let mut kept = std::mem::take(&mut self.kept);
+        let len = kept.len();
+        let mut input = Input::new(&mut kept);
+        let step = loop {
+            if self.waits {
+                break Step::Done;
+            }
+            match self.decoder.next(&mut input, &HeadLimits::default()) {
+                Ok(None) => break Step::Done,
+                Ok(Some(Event::Head(head))) => {
+                    if asked.len() >= ASKED_MAX {
+                        tell(broken("too many requests wait for their replies"));
+                        break Step::Lost;
+                    }
+                    let line = line(&head);
+                    let upgrade = head.upgrade;
+                    tell(What::Request {
+                        line: line.clone(),
+                        upgrade,
+                    });
+                    let is_head = head.method == Method::Head;
+                    asked.push_back(Asked {
+                        line,
+                        is_head,
+                        upgrade,
+                    });
+                }
+                Ok(Some(Event::Body(_))) => {}
+                Ok(Some(Event::End)) => {
+                    self.waits = asked.back().is_some_and(|asked| asked.upgrade);
+                }
+                Err(error) => {
+                    if self.begun {
+                        tell(broken(&error));
+                    }
+                    break Step::Lost;
+                }
+            }
+        };
+        let read = len - input.len();
+        kept.drain(..read);
+        self.kept = kept;
+        step
+    }
+}
+
+/// `GET /index.html`, shortened, so that a hostile target costs no more than another.
+fn line(head: &Head<'_>) -> String {
+    let target = Escaped(head.target.raw(), LINE_BYTES_MAX).to_string();
+    let shortened = target.ends_with("...");
+    let target = target.trim_end_matches("...");
+    let target = target.strip_prefix('"').unwrap_or(target);
+    let target = target.strip_suffix('"').unwrap_or(target);
+    let method = Escaped(head.method.to_string().as_bytes(), LINE_BYTES_MAX).to_string();
+    let method = method.trim_matches('"');
+    format!("{method} {target}{}", if shortened { "..." } else { "" })
+}

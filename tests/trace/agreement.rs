@@ -1,0 +1,264 @@
+//! The trace and strace see the same calls: for each thread the same names, descriptors and answers, in the same order.
+//!
+//! Left out are the calls that no socket server makes for its own sake: memory, futexes, clocks and signals of the
+//! runtime. What the collector writes is on a thread of its own, which is not traced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::session::{Folder, Server, events, has_ring, has_strace};
+
+/// The calls that are compared, as strace spells them.
+const COMPARED: &str = "socket,bind,listen,accept4,connect,getsockname,getpeername,setsockopt,getsockopt,\
+    fcntl,recvfrom,sendto,recvmsg,sendmsg,read,write,readv,writev,pread64,sendfile,epoll_create1,epoll_ctl,\
+    epoll_wait,epoll_pwait2,poll,eventfd2,openat,openat2,fstat,newfstatat,getdents64,shutdown,close,\
+    io_uring_setup,io_uring_enter,io_uring_register";
+
+/// A call as both can tell it: name, first argument if it is a number, answer, error.
+#[derive(Debug, PartialEq, Eq, Clone)]
+struct Seen {
+    name: String,
+    first: Option<i64>,
+    result: i64,
+    error: Option<String>,
+}
+
+/// The name that the kernel has for a function of the C library.
+fn kernel_name(name: &str) -> &str {
+    match name {
+        "recv" => "recvfrom",
+        "send" => "sendto",
+        "newfstatat" => "fstat",
+        name => name,
+    }
+}
+
+fn first_number(arguments: &str) -> Option<i64> {
+    arguments.split([',', ')']).next()?.trim().parse().ok()
+}
+
+/// A line of strace: `recvfrom(8, "…", 65536, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)`.
+fn of_strace(line: &str) -> Option<Seen> {
+    let (name, rest) = line.split_once('(')?;
+    let (arguments, answer) = rest.rsplit_once(") = ").or_else(|| {
+        // strace aligns short lines.
+        let at = rest.rfind(" = ")?;
+        Some((rest[..at].trim_end().trim_end_matches(')'), &rest[at + 3..]))
+    })?;
+    let mut words = answer.split(' ');
+    let result = words.next()?;
+    let result = match result.strip_prefix("0x") {
+        Some(hexadecimal) => i64::from_str_radix(hexadecimal, 16).ok()?,
+        None => result.parse().ok()?,
+    };
+    let error = words.next().filter(|_| result == -1).map(str::to_owned);
+    Some(Seen {
+        name: kernel_name(name).to_owned(),
+        first: first_number(arguments),
+        result,
+        error,
+    })
+}
+
+fn of_trace(event: &Value) -> Option<(i64, Seen)> {
+    if event["event"] != "call" {
+        return None;
+    }
+    let seen = Seen {
+        name: kernel_name(event["name"].as_str()?).to_owned(),
+        first: first_number(event["arguments"].as_str()?),
+        result: event["result"].as_i64()?,
+        error: event["error"].as_str().map(str::to_owned),
+    };
+    Some((event["thread"].as_i64()?, seen))
+}
+
+/// What both saw of one scripted session.
+struct Both {
+    events: Vec<Value>,
+    /// By thread, without the main one: strace begins with it before there is a trace.
+    traced: BTreeMap<i64, Vec<Seen>>,
+    strace: BTreeMap<i64, Vec<Seen>>,
+    names: BTreeMap<i64, String>,
+}
+
+fn observe(backend: &str) -> Both {
+    let folder = Folder::new(&format!("agreement-{backend}"));
+    let (json, calls) = (folder.path("trace.jsonl"), folder.path("strace"));
+    let filter = format!("trace={COMPARED}");
+    let strace = ["strace", "-ff", "-s", "0", "-e", &filter, "-o", &calls];
+    let trace = ["trace", "--json", "--output", &json];
+    let backend = ["--backend", backend];
+    let server = Server::start(&strace, &trace, &backend, Stdio::inherit(), &folder);
+    server.session();
+    server.stop();
+    let events = events(&json);
+    let mut both = Both {
+        traced: BTreeMap::new(),
+        strace: BTreeMap::new(),
+        names: BTreeMap::new(),
+        events,
+    };
+    for event in &both.events {
+        let (Some(thread), Some(name)) = (event["thread"].as_i64(), event["thread_name"].as_str())
+        else {
+            continue;
+        };
+        if name != "main" {
+            both.names.insert(thread, name.to_owned());
+        }
+    }
+    for (thread, seen) in both.events.iter().filter_map(of_trace) {
+        if both.names.contains_key(&thread) {
+            both.traced.entry(thread).or_default().push(seen);
+        }
+    }
+    for thread in both.names.keys() {
+        let text = fs::read_to_string(format!("{calls}.{thread}")).unwrap();
+        let seen = text.lines().filter_map(of_strace).collect();
+        both.strace.insert(*thread, seen);
+    }
+    both
+}
+
+#[test]
+fn on_epoll_every_call_agrees_with_strace() {
+    if !has_strace() {
+        return;
+    }
+    let both = observe("epoll");
+    let compared: BTreeSet<&str> = COMPARED.split(',').map(str::trim).collect();
+    for (thread, name) in &both.names {
+        let traced: Vec<_> = both.traced[thread]
+            .iter()
+            .filter(|seen| compared.contains(seen.name.as_str()))
+            .collect();
+        let strace: Vec<_> = both.strace[thread].iter().collect();
+        for (at, (ours, theirs)) in traced.iter().zip(&strace).enumerate() {
+            assert_eq!(ours, theirs, "call {at} of {name}: ours, then strace's");
+        }
+        assert_eq!(
+            traced.len(),
+            strace.len(),
+            "{name}: {:?}",
+            (
+                traced.iter().zip(&strace).count(),
+                traced.last(),
+                strace.last()
+            )
+        );
+    }
+    let worker = both.names.iter().find(|(_, name)| *name == "worker-0");
+    let seen = &both.traced[worker.unwrap().0];
+    // The session did what it says, or the comparison would compare little.
+    for name in [
+        "accept4",
+        "recvfrom",
+        "sendto",
+        "sendfile",
+        "openat2",
+        "fstat",
+        "pread64",
+        "epoll_ctl",
+        "epoll_wait",
+        "shutdown",
+        "close",
+    ] {
+        assert!(
+            seen.iter().any(|seen| seen.name == name),
+            "no {name} was made"
+        );
+    }
+    assert!(
+        seen.iter()
+            .any(|seen| seen.error.as_deref() == Some("EAGAIN"))
+    );
+    assert!(
+        seen.iter()
+            .any(|seen| seen.error.as_deref() == Some("ECONNRESET"))
+    );
+}
+
+#[test]
+fn on_io_uring_enters_submissions_and_completions_add_up() {
+    if !has_strace() || !has_ring() {
+        return;
+    }
+    let both = observe("io-uring");
+    let worker = both.names.iter().find(|(_, name)| *name == "worker-0");
+    let worker = worker.unwrap().0;
+    let enters = |seen: &[Seen]| -> Vec<Seen> {
+        let enters = seen.iter().filter(|seen| seen.name == "io_uring_enter");
+        enters.cloned().collect()
+    };
+    let (traced, strace) = (enters(&both.traced[worker]), enters(&both.strace[worker]));
+    assert!(traced.len() > 20, "{}", traced.len());
+    assert_eq!(traced, strace, "each enter, ours and strace's");
+    let taken: i64 = strace.iter().map(|seen| seen.result.max(0)).sum();
+    let submitted: Vec<_> = both
+        .events
+        .iter()
+        .filter(|event| event["event"] == "submitted")
+        .collect();
+    assert_eq!(
+        submitted.len() as i64,
+        taken,
+        "every entry that the kernel took was told"
+    );
+    completions_fit(&both.events, &submitted);
+    // Its other calls agree too.
+    let others = |seen: &[Seen]| -> Vec<Seen> {
+        let ours = [
+            "io_uring_setup",
+            "io_uring_register",
+            "openat2",
+            "fstat",
+            "accept4",
+            "fcntl",
+        ];
+        let others = seen
+            .iter()
+            .filter(|seen| ours.contains(&seen.name.as_str()));
+        others.cloned().collect()
+    };
+    assert_eq!(others(&both.traced[worker]), others(&both.strace[worker]));
+}
+
+/// A submission completes once; a multishot one any number of times and then for the last time; one that answers only a
+/// failure never, since none failed here.
+fn completions_fit(events: &[Value], submitted: &[&Value]) {
+    let mut last: BTreeMap<i64, (usize, usize)> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["event"] == "completed") {
+        let Some(operation) = event["operation"].as_i64() else {
+            // What it was to cancel had come to its end by itself.
+            assert_eq!(event["error"], "ENOENT", "{event}");
+            continue;
+        };
+        let (more, ended) = last.entry(operation).or_default();
+        if event["more"] == true {
+            *more += 1;
+        } else {
+            *ended += 1;
+        }
+    }
+    let mut multishot = 0;
+    for event in submitted {
+        let operation = event["operation"].as_i64().unwrap();
+        let (more, ended) = last.remove(&operation).unwrap_or_default();
+        let expected = usize::from(event["skips_success"] != true);
+        assert_eq!(ended, expected, "{event}");
+        if event["multishot"] == true {
+            multishot += more;
+        } else {
+            assert_eq!(more, 0, "{event}");
+        }
+    }
+    assert!(last.is_empty(), "completions of nothing: {last:?}");
+    assert!(
+        multishot > 3,
+        "multishot accepts and receives completed {multishot} times"
+    );
+}
