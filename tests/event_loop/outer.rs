@@ -24,8 +24,9 @@ fn outer_until(event_loop: &mut EventLoop<Script>, mut done: impl FnMut(&Script)
     let began = Instant::now();
     while !done(event_loop.protocol()) {
         assert!(began.elapsed() < PATIENCE, "the outer loop did not wake");
-        let due = event_loop.next_timeout().unwrap_or(PATIENCE);
-        readable(event_loop, due.min(PATIENCE));
+        let due = event_loop.next_timeout().unwrap_or(PATIENCE).min(PATIENCE);
+        let woken = readable(event_loop, due);
+        assert!(woken || due < PATIENCE, "the outer loop slept on something");
         event_loop.poll_once(Some(Duration::ZERO)).unwrap();
     }
 }
@@ -185,7 +186,8 @@ fn a_stopping_loop_ends_inside_the_outer_one() {
         while !event_loop.is_finished() {
             assert!(began.elapsed() < PATIENCE, "{backend}: it does not end");
             let due = event_loop.next_timeout().unwrap_or(PATIENCE);
-            readable(&event_loop, due);
+            let woken = readable(&event_loop, due);
+            assert!(woken || due < PATIENCE, "the outer loop slept on something");
             event_loop.poll_once(Some(Duration::ZERO)).unwrap();
             if closed < 3 && event_loop.protocol().saw(&Seen::Stopping) {
                 // Who is told hangs up, one after the other.
