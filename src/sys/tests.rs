@@ -5,6 +5,7 @@ mod directories;
 mod options;
 mod packets;
 mod probes;
+mod ring;
 mod setup;
 mod trace;
 mod waiting;

@@ -47,7 +47,6 @@ impl Trace {
 }
 
 /// `LONGSHORE_TRACE` cannot be followed.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum EnvironmentError {
     /// It is neither 0 nor 1.
@@ -66,6 +65,13 @@ impl fmt::Display for EnvironmentError {
             ),
             Self::Thread(error) => write!(f, "{VARIABLE}: cannot start a thread: {error}"),
         }
+    }
+}
+
+/// The same line: a `main` that returns the error prints it in this form.
+impl fmt::Debug for EnvironmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -453,27 +453,6 @@ fn the_rest() {
 }
 
 #[test]
-fn operations_of_a_ring() {
-    let mut strace = Strace::new(Vec::new());
-    strace.submitted(
-        &Call::Recv {
-            fd: 7,
-            bytes: &[],
-            flags: 0,
-        },
-        0x1f,
-    );
-    strace.completed("recv", 0x1f, 42, 5 << 16 | 3);
-    strace.completed("recv", 0x1f, -libc::ENOBUFS, 0);
-    let expected = "\
-ring 0x1f: recv(7, \"\", 0, 0)
-ring 0x1f: recv = 42, IORING_CQE_F_BUFFER|IORING_CQE_F_MORE, buffer 5
-ring 0x1f: recv = -105 ENOBUFS, 0
-";
-    assert_eq!(String::from_utf8(strace.into_output()).unwrap(), expected);
-}
-
-#[test]
 fn a_real_conversation() {
     let mut strace = Strace::new(Vec::new()).text_max(3);
     let fd = sys::socket(&mut strace, Family::Inet, Kind::Stream, Mode::Blocking).unwrap();
