@@ -24,6 +24,9 @@ ring 0x1f: recv = -105 ENOBUFS, 0
     assert_eq!(String::from_utf8(strace.into_output()).unwrap(), expected);
 }
 
+/// Bytes at their places in an entry; the others are zero.
+type Fields = &'static [(usize, &'static [u8])];
+
 /// An entry as the kernel reads it.
 fn entry(fields: &[(usize, &[u8])]) -> [u8; SUBMISSION_BYTES] {
     let mut bytes = [0; SUBMISSION_BYTES];
@@ -45,7 +48,7 @@ fn shown(submission: &Submission<'_>) -> String {
 #[test]
 fn entries_are_read_back_from_their_bytes() {
     const DIRECT: u8 = 1;
-    let cases: [(&[(usize, &[u8])], &str); 9] = [
+    let cases: [(Fields, &str); 9] = [
         (
             &[(0, &[13, 0, 1, 0, 5]), (44, &[0xff; 4])],
             "5, into any free slot, multishot",
