@@ -16,6 +16,8 @@
 //! cargo run --release --example 07_chat -- 127.0.0.1:8080
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: there is no list of clients and no lock in this file; a message is encoded once, however many hear it; who
 //! comes late hears the last 20 lines first (`subscribe`, with history); `closed` has no socket any more, so it speaks
 //! through a `Publisher`, which any thread may hold; a message above 2000 bytes is refused by a limit, with close code 1009,
@@ -28,6 +30,7 @@ use std::env;
 use std::error::Error;
 
 use longshore::http::Status;
+use longshore::trace::Trace;
 use longshore::ws::CloseCode;
 use longshore::{
     Handler, Limits, Message, Publisher, Replied, Reply, Request, Server, Socket, sys,
@@ -136,6 +139,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Limits::default()
     };
     let bound = Server::new()
+        .trace(Trace::from_env()?)
         .listen(address.parse()?)
         .limits(limits)
         .bind()?;

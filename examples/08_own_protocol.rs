@@ -22,6 +22,8 @@
 //! strace -e trace=network cargo run --example 08_own_protocol -- 127.0.0.1:8008 epoll
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: `received` takes only whole frames from its `Input`. What it leaves is kept by the loop and offered again
 //! with more behind it: the protocol has no buffer and no state. The frame that announces two gigabytes is refused by its
 //! first four bytes; nothing is ever allocated from a length that a peer announces.
@@ -34,6 +36,7 @@ use std::error::Error;
 
 use longshore::buf::Input;
 use longshore::sys::{self, Address};
+use longshore::trace::Trace;
 use longshore::{ConnectionId, Errands, EventLoop, LoopOptions, Origin, Protocol, Wire};
 
 const LENGTH_BYTES: usize = 4;
@@ -119,8 +122,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or("127.0.0.1:8008".to_owned())
         .parse()?;
     let backend = env::args().nth(2).unwrap_or("auto".to_owned()).parse()?;
+    let trace = Trace::from_env()?;
+    let _watched = trace.as_ref().map(Trace::watch_thread);
+    let probe = trace.as_ref().map(Trace::recorder);
     let options = LoopOptions::new().backend(backend);
-    let mut event_loop = EventLoop::with_options(Frames::default(), &options)?;
+    let mut event_loop = EventLoop::watched(Frames::default(), &options, probe)?;
     let listening = event_loop.listen(address)?;
     println!("listening on {}", listening.address);
 

@@ -17,6 +17,8 @@
 //! nc -u 127.0.0.1 8009
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: the first lines that it prints: what does not fit into the receiver's buffer is lost, and only `MSG_TRUNC`
 //! tells; an empty datagram is a datagram and not an end. `Errands::send_to` never waits: where the kernel has no room a
 //! datagram is dropped and `undelivered` is told, because waiting for one receiver would hold all. The number of members
@@ -33,6 +35,7 @@ use std::os::fd::AsFd;
 
 use longshore::buf::Input;
 use longshore::sys::{self, Address, Family, Kind, Mode, Silent};
+use longshore::trace::Trace;
 use longshore::{Datagram, Errands, EventLoop, LoopOptions, Origin, Protocol, SocketId, Wire};
 
 const MEMBERS_MAX: usize = 64;
@@ -136,8 +139,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or("127.0.0.1:8009".to_owned())
         .parse()?;
     let backend = env::args().nth(2).unwrap_or("auto".to_owned()).parse()?;
+    let trace = Trace::from_env()?;
+    let _watched = trace.as_ref().map(Trace::watch_thread);
+    let probe = trace.as_ref().map(Trace::recorder);
     let options = LoopOptions::new().backend(backend);
-    let mut event_loop = EventLoop::with_options(Board::default(), &options)?;
+    let mut event_loop = EventLoop::watched(Board::default(), &options, probe)?;
     let bound = event_loop.bind_datagram(&address)?;
     println!("listening on {}", bound.address);
     show_borders()?;

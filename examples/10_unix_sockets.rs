@@ -19,6 +19,8 @@
 //! ss -xap | grep longshore
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: `ls -l` shows the socket as a file of type `s`, whose permission bits say who may connect; it stays behind
 //! after a crash, and the next start removes it because nobody listens there. The thread that accepts hands each socket to
 //! the loop: a descriptor is a number of the *process*, so any thread may go on with it.
@@ -34,7 +36,10 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use longshore::buf::Input;
-use longshore::sys::{self, Address, Credentials, Family, Kind, Mode, Silent, UnixName};
+use longshore::sys::{
+    self, Address, Credentials, Family, Kind, Mode, Silent, ThreadProbe, UnixName,
+};
+use longshore::trace::Trace;
 use longshore::{
     Datagram, Errands, EventLoop, Letterbox, LoopOptions, Origin, Protocol, SocketId, Wire,
 };
@@ -152,11 +157,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Address::Unix(name) = address.parse()? else {
         return Err("an address of the Unix family is wanted: unix:/path or unix:@name".into());
     };
+    let trace = Trace::from_env()?;
+    let _watched = trace.as_ref().map(Trace::watch_thread);
+    let probe = trace.as_ref().map(Trace::recorder);
     let options = LoopOptions::new().backend(backend);
-    let mut event_loop = EventLoop::with_options(Doorman::default(), &options)?;
+    let mut event_loop = EventLoop::watched(Doorman::default(), &options, probe)?;
     let datagrams = event_loop.bind_datagram(&beside(&name))?;
 
-    let probe = &mut Silent;
+    let probe = &mut ThreadProbe;
     let listener = sys::socket(probe, Family::Unix, Kind::Stream, Mode::Blocking)?;
     if let UnixName::Path(path) = &name {
         remove_socket(path)?;

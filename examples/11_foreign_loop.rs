@@ -22,6 +22,8 @@
 //! strace -f cargo run --example 11_foreign_loop -- 127.0.0.1:8011 io-uring
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: in the strace output, ppoll or poll is the only call that waits. On epoll our descriptor is the epoll
 //! instance itself: pollers can be polled. On io_uring it is an eventfd(2), because a ring that defers its work
 //! (`IORING_SETUP_DEFER_TASKRUN`) shows nothing until somebody enters it; the kernel writes the eventfd when there is a
@@ -37,7 +39,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use longshore::buf::Input;
-use longshore::sys::{self, Address, POLLHUP, POLLIN, PollFd, Silent};
+use longshore::sys::{self, Address, POLLHUP, POLLIN, PollFd, ThreadProbe};
+use longshore::trace::{Recorder, Trace};
 use longshore::{ConnectionId, Errands, EventLoop, LoopOptions, Origin, Protocol, Wire};
 
 /// Knows who is there, and prints what they say.
@@ -74,8 +77,11 @@ impl Protocol for Guests {
     }
 }
 
+/// A loop whose calls can be watched.
+type Loop = EventLoop<Guests, Option<Recorder>>;
+
 /// Sends a line to everybody.
-fn tell_all(event_loop: &mut EventLoop<Guests>, line: &[u8]) {
+fn tell_all(event_loop: &mut Loop, line: &[u8]) {
     for guest in event_loop.protocol().present.clone() {
         // `None` if it is leaving.
         let _ = event_loop.call(guest, |_, (), wire| wire.say(line));
@@ -83,7 +89,7 @@ fn tell_all(event_loop: &mut EventLoop<Guests>, line: &[u8]) {
 }
 
 /// The host's loop. Ends with the standard input.
-fn host(event_loop: &mut EventLoop<Guests>) -> Result<(), Box<dyn Error>> {
+fn host(event_loop: &mut Loop) -> Result<(), Box<dyn Error>> {
     let input = io::stdin();
     let mut buf = [0; 4096];
     while !event_loop.is_finished() {
@@ -92,12 +98,12 @@ fn host(event_loop: &mut EventLoop<Guests>) -> Result<(), Box<dyn Error>> {
             PollFd::new(event_loop.as_fd(), POLLIN),
             PollFd::new(input.as_fd(), POLLIN),
         ];
-        sys::poll(&mut Silent, &mut watched, timeout)?;
+        sys::poll(&mut ThreadProbe, &mut watched, timeout)?;
         let typed = watched[1].revents() & (POLLIN | POLLHUP) != 0;
         // A turn with nothing to do costs a system call or two; asking first costs a thought.
         event_loop.poll_once(Some(Duration::ZERO))?;
         if typed {
-            match sys::read(&mut Silent, input.as_fd(), &mut buf)? {
+            match sys::read(&mut ThreadProbe, input.as_fd(), &mut buf)? {
                 0 => break,
                 count => tell_all(event_loop, &buf[..count]),
             }
@@ -115,8 +121,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or("127.0.0.1:8011".to_owned())
         .parse()?;
     let backend = env::args().nth(2).unwrap_or("auto".to_owned()).parse()?;
+    let trace = Trace::from_env()?;
+    let _watched = trace.as_ref().map(Trace::watch_thread);
+    let probe = trace.as_ref().map(Trace::recorder);
     let options = LoopOptions::new().backend(backend);
-    let mut event_loop = EventLoop::with_options(Guests::default(), &options)?;
+    let mut event_loop = EventLoop::watched(Guests::default(), &options, probe)?;
     let listening = event_loop.listen(address)?;
     println!("listening on {}", listening.address);
     host(&mut event_loop)?;

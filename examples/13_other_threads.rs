@@ -18,6 +18,8 @@
 //! for i in $(seq 40); do curl -s -o /dev/null -w '%{http_code} ' 'http://127.0.0.1:8080/primes?below=9000000' & done; wait
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: there is one worker, and it answers `/` while the pool counts; the queue has an end, and behind it stands
 //! 503 rather than memory (the last line shows both); a connection whose ticket is out reads no further request, so
 //! pipelined replies keep their order; a client that was reset meanwhile shows in `is_cancelled`, and nobody counts
@@ -32,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use longshore::http::Status;
+use longshore::trace::Trace;
 use longshore::{Handler, Replied, Reply, Request, Response, Server, Ticket, Workers, sys};
 
 const POOL_THREADS: usize = 2;
@@ -132,6 +135,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".to_owned());
     let bound = Server::new()
+        .trace(Trace::from_env()?)
         .listen(address.parse()?)
         .workers(Workers::Count(1))
         .bind()?;

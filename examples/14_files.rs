@@ -20,6 +20,8 @@
 //! ln -s /etc/passwd /tmp/files/way-out; curl -i http://127.0.0.1:8080/way-out
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: the lines before the server starts are the system calls with which the directory was opened; in the table,
 //! the bytes stand beside `sendfile` and not beside `send`, which carried the heads; on io_uring they stand beside `read` and
 //! `send`, because a ring's splice runs on threads of the kernel that slow readers occupy (docs/DESIGN.md says more); the
@@ -34,6 +36,7 @@ use std::io;
 
 use longshore::http::Status;
 use longshore::sys::Strace;
+use longshore::trace::Trace;
 use longshore::{Backend, Files, Handler, Replied, Reply, Request, Server, Workers, sys};
 
 struct Site(Files);
@@ -62,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let files = Files::open_watched(&mut Strace::new(io::stdout()), &directory)?;
     let bound = Server::new()
+        .trace(Trace::from_env()?)
         .listen(address.parse()?)
         .backend(backend)
         .workers(Workers::Count(1))

@@ -17,6 +17,8 @@
 //! for i in $(seq 100); do echo $i | nc -q1 127.0.0.1 8016; done | sort | uniq -c
 //! ```
 //!
+//! With `LONGSHORE_TRACE=1` in front it shows every system call on standard error (docs/TRACE.md).
+//!
 //! **Look at**: with `share` no loop has the same number, and nobody hands anything over: no lock, no queue, no second
 //! wake-up. With `hand` the numbers are equal, and each client costs a letter and a wake-up more. Equal numbers of clients
 //! are not equal work, so the server of this crate shares.
@@ -33,6 +35,7 @@ use std::thread;
 
 use longshore::buf::Input;
 use longshore::sys::{self, Address};
+use longshore::trace::Trace;
 use longshore::{
     Backend, ConnectionId, Errands, EventLoop, Letterbox, Listen, LoopOptions, Origin, Protocol,
     ServerError, Wire,
@@ -78,10 +81,13 @@ fn serve(
     backend: Backend,
     listen: Option<Listen>,
     ready: &Sender<Ready>,
+    trace: Option<&Trace>,
 ) -> Result<u64, ServerError> {
     let share = Share { number, clients: 0 };
+    let _watched = trace.map(Trace::watch_thread);
+    let probe = trace.map(Trace::recorder);
     let options = LoopOptions::new().backend(backend);
-    let mut event_loop = EventLoop::with_options(share, &options)?;
+    let mut event_loop = EventLoop::watched(share, &options, probe)?;
     let listening = listen.map(|listen| event_loop.listen(listen)).transpose()?;
     let address = listening.map(|listening| listening.address);
     // Fails when main has ended already, for another loop's error.
@@ -114,13 +120,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let hands = env::args().nth(2).is_some_and(|way| way == "hand");
     let backend = env::args().nth(3).unwrap_or("auto".to_owned()).parse()?;
 
+    let trace = Trace::from_env()?;
+
     let (ready, readies) = channel();
     let (mut loops, mut boxes) = (Vec::new(), Vec::new());
     for number in 0..LOOPS {
         let listen = (!hands).then(|| Listen::on(address.clone()).reuse_port(true));
-        let ready = ready.clone();
+        let (ready, trace) = (ready.clone(), trace.clone());
         loops.push(thread::spawn(move || {
-            serve(number, backend, listen, &ready)
+            serve(number, backend, listen, &ready, trace.as_ref())
         }));
         let Ok((bound, letterbox)) = readies.recv_timeout(std::time::Duration::from_secs(10))
         else {

@@ -87,7 +87,8 @@
 //!
 //! # Where to start reading
 //!
-//! - To learn system calls: `examples/01` to `11`, in order; then [`sys`], from `socket.rs` on.
+//! - To learn system calls: `docs/book`, chapter by chapter, with `longshore lab` beside it; `examples/01` to `16`, in order;
+//!   then [`sys`], from `socket.rs` on.
 //! - To follow one request: `reactor/turn.rs` (a turn), `conn/connection.rs` (bytes reach the protocol),
 //!   `server/web/http.rs` (the handler is called), `reactor/settle.rs` (the reply leaves).
 //! - To compare backends: `driver/mod.rs` holds the contract; `driver/epoll.rs` with `driver/readiness`, and

@@ -228,11 +228,22 @@ fn the_trace_shows_a_request() {
 
 #[test]
 fn the_environment_turns_the_trace_on() {
-    let output = Command::new(built("05_http_hello"))
+    let mut refusing = Command::new(built("05_http_hello"))
         .arg("127.0.0.1:0")
         .env("LONGSHORE_TRACE", "yes")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    // A server that starts all the same says so, and would never end.
+    let mut line = String::new();
+    let mut printed = BufReader::new(refusing.stdout.take().unwrap());
+    printed.read_line(&mut line).unwrap();
+    if !line.is_empty() {
+        let _ = refusing.kill();
+    }
+    assert_eq!(line, "");
+    let output = refusing.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("LONGSHORE_TRACE must be 1"), "{text}");

@@ -30,8 +30,11 @@ struct Example {
 
 impl Example {
     fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut process = Command::new(built(name))
-            .args(arguments)
+        Self::spawned(Command::new(built(name)).args(arguments))
+    }
+
+    fn spawned(command: &mut Command) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -279,5 +282,27 @@ fn several_reactors() {
                 assert!(served > 1, "the kernel spreads clients: {greeted:?}");
             }
         }
+    }
+}
+
+#[test]
+fn the_environment_shows_their_calls() {
+    for (name, arguments) in [
+        ("08_own_protocol", &["127.0.0.1:0", "epoll"][..]),
+        ("09_udp", &["127.0.0.1:0", "epoll"]),
+        ("16_several_reactors", &["127.0.0.1:0", "share", "epoll"]),
+    ] {
+        let mut command = Command::new(built(name));
+        // A trace of nothing but the start: it fits into the pipe.
+        let command = command.args(arguments).env("LONGSHORE_TRACE", "1");
+        let mut example = Example::spawned(command.stderr(Stdio::piped()));
+        let mut stderr = example.process.stderr.take().unwrap();
+        example.stop();
+        let mut trace = String::new();
+        stderr.read_to_string(&mut trace).unwrap();
+        assert!(
+            trace.contains("epoll_create1(EPOLL_CLOEXEC) = "),
+            "{name}: {trace}"
+        );
     }
 }

@@ -122,6 +122,44 @@ impl Probe for Silent {
     fn after(&mut self, _call: &Call<'_>, _result: Result<usize, &io::Error>) {}
 }
 
+/// A probe that may be there: chosen when the program runs, where [`Silent`] is chosen when it is compiled.
+impl<P: Probe> Probe for Option<P> {
+    const ACTIVE: bool = P::ACTIVE;
+
+    fn before(&mut self, call: &Call<'_>) -> Verdict {
+        self.as_mut()
+            .map_or(Verdict::Go, |probe| probe.before(call))
+    }
+
+    fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
+        if let Some(probe) = self {
+            probe.after(call, result);
+        }
+    }
+
+    fn submitted(&mut self, call: &Call<'_>, user_data: u64) {
+        if let Some(probe) = self {
+            probe.submitted(call, user_data);
+        }
+    }
+
+    fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
+        if let Some(probe) = self {
+            probe.completed(name, user_data, result, flags);
+        }
+    }
+
+    fn aside(&mut self, aside: &Aside<'_>) {
+        if let Some(probe) = self {
+            probe.aside(aside);
+        }
+    }
+
+    fn shorten(&mut self, len: usize) -> usize {
+        self.as_mut().map_or(len, |probe| probe.shorten(len))
+    }
+}
+
 /// A borrowed probe is a probe: several sockets may tell one counter, one after the other.
 impl<P: Probe> Probe for &mut P {
     const ACTIVE: bool = P::ACTIVE;

@@ -49,6 +49,15 @@ fn the_book_shows_what_is_printed() {
     );
 }
 
+/// What everybody reads first shows output too.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let write = env::var("LONGSHORE_BOOK").as_deref() == Ok("write");
+    let mode = if write { Mode::Write } else { Mode::Compare };
+    let hint = "To write fresh output: LONGSHORE_BOOK=write cargo test --test book";
+    fail_on(&outputs(&process::root(), mode, "README"), hint);
+}
+
 #[test]
 fn the_book_is_whole() {
     fail_on(&shape::faults(&process::root().join("docs/book")), "");
