@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use longshore::trace::{Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace};
+use longshore::sys::{Aside, Call, Probe, ThreadProbe, Verdict};
+use longshore::trace::{
+    Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace, WatchedThread,
+};
 
+use super::connect::Connect;
+use super::echo::Echo;
 use super::serve::Serve;
 
 /// Run a subcommand and show every system call as it happens: time, thread, connection, call, answer, duration.
@@ -34,6 +39,8 @@ pub(crate) struct TraceCommand {
 #[derive(Debug, Subcommand)]
 enum Traced {
     Serve(Box<Serve>),
+    Echo(Echo),
+    Connect(Box<Connect>),
 }
 
 impl TraceCommand {
@@ -41,10 +48,52 @@ impl TraceCommand {
         let trace = self.options.start()?;
         let ran = match self.what {
             Traced::Serve(serve) => serve.run(Some(&trace)),
+            Traced::Echo(echo) => {
+                let _watched = trace.watch_thread();
+                let trace = trace.clone();
+                echo.run(move || Watching::new(&trace))
+            }
+            Traced::Connect(connect) => {
+                let _watched = trace.watch_thread();
+                connect.run(|| Watching::new(&trace))
+            }
         };
         // Also after a failure: what led to it is in there.
         trace.finish();
         ran
+    }
+}
+
+/// The probe of a thread that is traced, and of what it does where no probe reaches, as long as this lives.
+struct Watching(#[expect(dead_code, reason = "held for its end")] WatchedThread);
+
+impl Watching {
+    fn new(trace: &Trace) -> Self {
+        Self(trace.watch_thread())
+    }
+}
+
+impl Probe for Watching {
+    const ACTIVE: bool = true;
+
+    fn before(&mut self, call: &Call<'_>) -> Verdict {
+        ThreadProbe.before(call)
+    }
+
+    fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
+        ThreadProbe.after(call, result);
+    }
+
+    fn submitted(&mut self, call: &Call<'_>, user_data: u64) {
+        ThreadProbe.submitted(call, user_data);
+    }
+
+    fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
+        ThreadProbe.completed(name, user_data, result, flags);
+    }
+
+    fn aside(&mut self, aside: &Aside<'_>) {
+        ThreadProbe.aside(aside);
     }
 }
 

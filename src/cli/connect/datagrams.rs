@@ -32,7 +32,7 @@ pub(super) struct Terms {
 
 pub(super) fn run<P: Probe>(
     probe: &Shared<P>,
-    opened: &Opened,
+    opened: &Opened<P>,
     mut source: Source,
     output: &mut Output<P>,
     terms: &Terms,
@@ -83,7 +83,7 @@ pub(super) fn run<P: Probe>(
 /// Whether there is input, and whether the socket has something to tell.
 fn wait<P: Probe>(
     probe: &Shared<P>,
-    opened: &Opened,
+    opened: &Opened<P>,
     source: &Source,
     left: Option<Duration>,
 ) -> Result<(bool, bool), String> {
@@ -106,7 +106,7 @@ fn wait<P: Probe>(
 
 fn receive<P: Probe>(
     probe: &Shared<P>,
-    opened: &Opened,
+    opened: &Opened<P>,
     buffer: &mut [u8],
     output: &mut Output<P>,
 ) -> Result<(), String> {
@@ -129,7 +129,7 @@ fn receive<P: Probe>(
     }
 }
 
-fn send<P: Probe>(probe: &Shared<P>, opened: &Opened, datagram: &[u8]) -> Result<(), String> {
+fn send<P: Probe>(probe: &Shared<P>, opened: &Opened<P>, datagram: &[u8]) -> Result<(), String> {
     loop {
         match probe.call(|probe| sys::send(probe, opened.fd.as_fd(), datagram)) {
             Ok(_) => return Ok(()),
@@ -145,7 +145,7 @@ fn send<P: Probe>(probe: &Shared<P>, opened: &Opened, datagram: &[u8]) -> Result
     }
 }
 
-fn failed(opened: &Opened, error: &io::Error) -> String {
+fn failed<P: Probe>(opened: &Opened<P>, error: &io::Error) -> String {
     let name = &opened.name;
     let advice = match error.raw_os_error() {
         Some(libc::ECONNREFUSED) => "; nobody listens there: start the server, or check the port",

@@ -71,7 +71,7 @@ pub(super) fn run<P: Probe>(
     while !left.is_empty() {
         let mut connection = Connection::open(probe, output, terms)?;
         let answered = connection.exchange(left, output, &mut refused)?;
-        connection.wire.close();
+        drop(connection);
         left = &left[answered..];
         if !left.is_empty() {
             output.note(|| "* the server closes the connection; opening another".to_owned());
@@ -84,7 +84,7 @@ pub(super) fn run<P: Probe>(
     }
 }
 
-struct Connection<'c, 't, P> {
+struct Connection<'c, 't, P: Probe> {
     terms: &'c Terms<'t>,
     wire: Wire<P>,
     name: String,

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::net::ToSocketAddrs as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use longshore::sys::{
@@ -24,11 +24,44 @@ use super::target::Place;
 const ADDRESSES_MAX: usize = 16;
 
 /// A socket with two ends.
-pub(super) struct Opened {
+pub(super) struct Opened<P: Probe> {
     /// Non-blocking.
-    pub(super) fd: OwnedFd,
+    pub(super) fd: Socket<P>,
     /// Names the other end for messages: `tcp 127.0.0.1:7007`.
     pub(super) name: String,
+}
+
+/// A socket whose close is a call like the others, also where an error ends its use.
+pub(super) struct Socket<P: Probe> {
+    /// `None` only while it is dropped.
+    fd: Option<OwnedFd>,
+    probe: Shared<P>,
+}
+
+impl<P: Probe> Socket<P> {
+    fn open(probe: &Shared<P>, family: Family, kind: Kind, mode: Mode) -> io::Result<Self> {
+        let fd = probe.call(|probe| sys::socket(probe, family, kind, mode))?;
+        Ok(Self {
+            fd: Some(fd),
+            probe: probe.clone(),
+        })
+    }
+}
+
+impl<P: Probe> AsFd for Socket<P> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        let fd = self.fd.as_ref();
+        fd.expect("only drop takes it").as_fd()
+    }
+}
+
+impl<P: Probe> Drop for Socket<P> {
+    fn drop(&mut self) {
+        if let Some(fd) = self.fd.take() {
+            // What close answers is about files.
+            let _ = self.probe.call(|probe| sys::close(probe, fd));
+        }
+    }
 }
 
 pub(super) fn connect<P: Probe>(
@@ -37,14 +70,18 @@ pub(super) fn connect<P: Probe>(
     kind: Kind,
     limit: Duration,
     output: &Output<P>,
-) -> Result<Opened, String> {
+) -> Result<Opened<P>, String> {
     let until = Instant::now() + limit;
     let mut failed = format!("{place} has no address");
     for address in addresses(place)? {
         let name = name(kind, &address);
-        match probe.call(|probe| one(probe, kind, &address, until)) {
+        match one(probe, kind, &address, until) {
             Ok(fd) => {
-                output.note(|| format!("* {}", five_tuple(probe, &fd, &name, &address)));
+                if P::ACTIVE || output.is_verbose() {
+                    // Our own address: who watches the calls learns it from this one.
+                    let tuple = five_tuple(probe, &fd, &name, &address);
+                    output.note(|| format!("* {tuple}"));
+                }
                 return Ok(Opened { fd, name });
             }
             Err(error) => {
@@ -70,22 +107,23 @@ fn addresses(place: &Place) -> Result<Vec<Address>, String> {
     }
 }
 
-fn one(
-    probe: &mut impl Probe,
+fn one<P: Probe>(
+    probe: &Shared<P>,
     kind: Kind,
     address: &Address,
     until: Instant,
-) -> io::Result<OwnedFd> {
+) -> io::Result<Socket<P>> {
     let left = || until.saturating_duration_since(Instant::now());
     if address.family() == Family::Unix {
         return unix(probe, kind, address, left());
     }
-    let fd = sys::socket(probe, address.family(), kind, Mode::Nonblocking)?;
+    let fd = Socket::open(probe, address.family(), kind, Mode::Nonblocking)?;
     if kind == Kind::Stream {
         // What is typed shall leave at once, and not wait for more (RFC 896).
-        sys::setsockopt(probe, fd.as_fd(), &SocketOption::NoDelay(true))?;
+        let now = SocketOption::NoDelay(true);
+        probe.call(|probe| sys::setsockopt(probe, fd.as_fd(), &now))?;
     }
-    match sys::connect(probe, fd.as_fd(), address) {
+    match probe.call(|probe| sys::connect(probe, fd.as_fd(), address)) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
         other => return other.map(|()| fd),
     }
@@ -95,32 +133,35 @@ fn one(
             return Err(io::ErrorKind::TimedOut.into());
         }
         let mut fds = [PollFd::new(fd.as_fd(), POLLOUT)];
-        if sys::poll(probe, &mut fds, Some(left))? > 0 {
-            sys::connect_result(probe, fd.as_fd())?;
+        if probe.call(|probe| sys::poll(probe, &mut fds, Some(left)))? > 0 {
+            probe.call(|probe| sys::connect_result(probe, fd.as_fd()))?;
             return Ok(fd);
         }
     }
 }
 
 /// A Unix socket never is in progress: where the backlog is full a blocking one waits, and only that can be bounded.
-fn unix(
-    probe: &mut impl Probe,
+fn unix<P: Probe>(
+    probe: &Shared<P>,
     kind: Kind,
     address: &Address,
     left: Duration,
-) -> io::Result<OwnedFd> {
-    let fd = sys::socket(probe, Family::Unix, kind, Mode::Blocking)?;
-    if kind == Kind::Datagram {
-        // Without a name nobody can answer; the kernel chooses one (unix(7), autobind).
-        sys::bind(probe, fd.as_fd(), &Address::Unix(UnixName::Unnamed))?;
-    }
-    sys::setsockopt(probe, fd.as_fd(), &SocketOption::SendTimeout(left))?;
-    sys::connect(probe, fd.as_fd(), address).map_err(|error| match error.raw_os_error() {
-        Some(libc::EAGAIN) => io::ErrorKind::TimedOut.into(),
-        _ => error,
-    })?;
-    sys::set_mode(probe, fd.as_fd(), Mode::Nonblocking)?;
-    Ok(fd)
+) -> io::Result<Socket<P>> {
+    let socket = Socket::open(probe, Family::Unix, kind, Mode::Blocking)?;
+    let fd = socket.as_fd();
+    let connected = probe.call(|probe| {
+        if kind == Kind::Datagram {
+            // Without a name nobody can answer; the kernel chooses one (unix(7), autobind).
+            sys::bind(probe, fd, &Address::Unix(UnixName::Unnamed))?;
+        }
+        sys::setsockopt(probe, fd, &SocketOption::SendTimeout(left))?;
+        sys::connect(probe, fd, address).map_err(|error| match error.raw_os_error() {
+            Some(libc::EAGAIN) => io::ErrorKind::TimedOut.into(),
+            _ => error,
+        })?;
+        sys::set_mode(probe, fd, Mode::Nonblocking)
+    });
+    connected.map(|()| socket)
 }
 
 /// How the other end is written on the command line, but for the scheme of TCP and UDP.
@@ -135,7 +176,7 @@ fn name(kind: Kind, address: &Address) -> String {
 }
 
 /// Protocol, and an address and a port at each end.
-fn five_tuple<P: Probe>(probe: &Shared<P>, fd: &OwnedFd, name: &str, to: &Address) -> String {
+fn five_tuple<P: Probe>(probe: &Shared<P>, fd: &Socket<P>, name: &str, to: &Address) -> String {
     let ours = probe.call(|probe| sys::getsockname(probe, fd.as_fd()));
     match (ours, name.split_once(' ')) {
         (Ok(ours), Some((protocol, _))) => format!("{protocol} {ours} -> {to}"),

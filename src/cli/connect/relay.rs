@@ -39,7 +39,7 @@ pub(super) struct Terms {
 
 pub(super) fn run<P: Probe>(
     probe: &Shared<P>,
-    opened: Opened,
+    opened: Opened<P>,
     source: Source,
     output: &mut Output<P>,
     terms: Terms,
@@ -55,9 +55,8 @@ pub(super) fn run<P: Probe>(
         terms,
     };
     let result = relay.run(output);
-    let name = opened.name;
-    // What close answers is about files.
-    let _ = probe.call(|probe| sys::close(probe, opened.fd));
+    let Opened { name, fd } = opened;
+    drop(fd);
     result.map_err(|failed| match failed {
         Failed::Connection(error) => {
             let error = match stream_error(&error) {

@@ -11,19 +11,20 @@
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use longshore::sys::{self, POLLIN, POLLOUT, PollFd, Probe};
 
+use super::open::Socket;
 use super::output::Shared;
 use super::tap::Tap;
 
 /// How much is received with one call when it is put aside.
 const READ_BYTES: usize = 16 << 10;
 
-pub(super) struct Wire<P> {
-    fd: OwnedFd,
+pub(super) struct Wire<P: Probe> {
+    fd: Socket<P>,
     probe: Shared<P>,
     /// How long a read waits; `None` for ever. Set through a shared reference, as for `TcpStream`.
     patience: Cell<Option<Duration>>,
@@ -38,7 +39,7 @@ pub(super) struct Wire<P> {
 
 impl<P: Probe> Wire<P> {
     pub(super) fn new(
-        fd: OwnedFd,
+        fd: Socket<P>,
         probe: Shared<P>,
         limit: Option<Duration>,
         aside_bytes_max: usize,
@@ -80,12 +81,6 @@ impl<P: Probe> Wire<P> {
 
     pub(super) fn probe(&self) -> &Shared<P> {
         &self.probe
-    }
-
-    /// Gives the descriptor back.
-    pub(super) fn close(self) {
-        // What close answers is about files.
-        let _ = self.probe.call(|probe| sys::close(probe, self.fd));
     }
 
     fn wait(&self, events: i16, limit: Option<Duration>) -> io::Result<i16> {

@@ -148,13 +148,13 @@ impl Echo {
         // Before any thread is made, so that all of them leave these signals to the one that waits for them.
         sys::block(&SIGNALS).map_err(|error| format!("cannot block signals: {error}"))?;
         // The soft limit is a default for old programs that use select(2).
-        let _ = sys::raise_nofile(&mut sys::Silent);
+        let _ = sys::raise_nofile(&mut probes());
         let tally = Tally::new(terms.verbose);
         match self.model {
             Model::Blocking | Model::Threads => by_hand(probes, &terms, &address, &tally),
-            Model::Epoll => reactor::run(probes(), &terms, &address, Backend::Epoll, &tally),
-            Model::IoUring => reactor::run(probes(), &terms, &address, Backend::IoUring, &tally),
-            Model::Mio => reactor::run(probes(), &terms, &address, Backend::Mio, &tally),
+            Model::Epoll => reactor::run(probes, &terms, &address, Backend::Epoll, &tally),
+            Model::IoUring => reactor::run(probes, &terms, &address, Backend::IoUring, &tally),
+            Model::Mio => reactor::run(probes, &terms, &address, Backend::Mio, &tally),
         }?;
         print(&tally.report());
         Ok(ExitCode::SUCCESS)
@@ -214,7 +214,12 @@ fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
         while let Ok(signal) = sys::wait(&SIGNALS) {
             match stop.take() {
                 // Stopping may wait for peers, and a second signal must be heard meanwhile.
-                Some(stop) => drop(std::thread::spawn(stop)),
+                Some(stop) => {
+                    let thread = std::thread::Builder::new().name("stop".to_owned());
+                    if thread.spawn(stop).is_err() {
+                        std::process::exit(128 + signal);
+                    }
+                }
                 None => std::process::exit(128 + signal),
             }
         }

@@ -25,15 +25,14 @@ use super::{Terms, announce, datagrams, on_signal};
 const STOP_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn run<P: Probe>(
-    mut probe: P,
+    probes: impl Fn() -> P + Send + 'static,
     terms: &Terms,
     address: &Address,
     backend: Backend,
     tally: &Tally,
 ) -> Result<(), String> {
-    // Bound before the loop has the probe, so that these calls are seen too.
     let datagrams = match terms.transport.kind() {
-        Kind::Datagram => Some(Place::open(&mut probe, terms, address)?),
+        Kind::Datagram => Some(Place::open(&mut probes(), terms, address)?),
         Kind::Stream => None,
     };
     let echo = Echo {
@@ -41,10 +40,11 @@ pub(super) fn run<P: Probe>(
         tally,
         ours: address.clone(),
         opened: 0,
+        watched: P::ACTIVE,
     };
     let failed = |error: &dyn std::fmt::Display| format!("the loop failed: {error}");
     let mut event_loop =
-        EventLoop::watched(echo, &options(terms, backend), probe).map_err(|e| e.to_string())?;
+        EventLoop::watched(echo, &options(terms, backend), probes()).map_err(|e| e.to_string())?;
     let mut path = None;
     let ours = if let Some(place) = datagrams {
         path = place.path;
@@ -58,7 +58,11 @@ pub(super) fn run<P: Probe>(
     announce(&ours, terms);
     event_loop.protocol_mut().ours = ours;
     let letterbox = event_loop.letterbox();
-    on_signal(move || letterbox.stop())?;
+    on_signal(move || {
+        // The letterbox wakes the loop by a call of its own, which is seen as long as this thread has a probe.
+        let _probe = probes();
+        letterbox.stop();
+    })?;
     let result = event_loop.run().map_err(|error| failed(&error));
     drop(path);
     result
@@ -101,6 +105,8 @@ struct Echo<'e> {
     ours: Address,
     /// Connections so far, to number them.
     opened: u64,
+    /// Somebody watches the calls, and shall see who the peers are.
+    watched: bool,
 }
 
 /// What is kept of each connection.
@@ -134,6 +140,8 @@ impl Protocol for Echo<'_> {
             // Who it is shall be told before what it says.
             wire.hold_input();
             wire.ask_peer();
+        } else if self.watched {
+            wire.ask_peer();
         }
         Connection {
             number: self.opened,
@@ -149,6 +157,9 @@ impl Protocol for Echo<'_> {
         theirs: Option<Address>,
         wire: &mut Wire<'_, '_>,
     ) {
+        if !self.tally.is_verbose() {
+            return;
+        }
         connection.tuple = theirs.map(|theirs| FiveTuple {
             transport: self.terms.transport,
             ours: self.ours.clone(),

@@ -112,7 +112,8 @@ impl<P: Protocol> EventLoop<P> {
 }
 
 impl<P: Protocol, W: Probe> EventLoop<P, W> {
-    /// A loop whose system calls and ring operations are watched, but for those that bind sockets.
+    /// A loop whose system calls and ring operations are watched. Those that bind a listener are told to the probe of the
+    /// calling thread ([`watch_thread`](crate::sys::watch_thread)), since they are made before the driver has it.
     ///
     /// ```
     /// # use longshore::{EventLoop, Origin, Protocol, Wire, buf::Input};

@@ -7,6 +7,11 @@ use crate::buf::Input;
 use crate::http::{Decoder, Event, Head, HeadLimits, Method};
 use crate::sys::Escaped;
 
+/// RFC 9110 §9.3, and RFC 5789.
+const METHODS: [&[u8]; 9] = [
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
+];
+
 /// A client's direction before any upgrade.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -15,7 +20,7 @@ pub(super) struct Requests {
     kept: Vec<u8>,
     /// Another protocol was asked for: what comes now may be its bytes, which only the reply tells.
     waits: bool,
-    /// It began as a request does.
+    /// It began as a request does, so that what follows can break the rules of requests.
     begun: bool,
 }
 
@@ -51,9 +56,7 @@ impl Requests {
     }
 
     fn decode(&mut self, asked: &mut VecDeque<Asked>, tell: &mut impl FnMut(What)) -> Step {
-        // Another protocol's bytes break no rule of this one: methods are written in capitals.
-        let first = self.kept.iter().find(|byte| !b"\r\n".contains(byte));
-        self.begun |= first.is_some_and(u8::is_ascii_uppercase);
+        self.begun = self.begun || begins(&self.kept);
         let mut kept = std::mem::take(&mut self.kept);
         let len = kept.len();
         let mut input = Input::new(&mut kept);
@@ -98,6 +101,17 @@ impl Requests {
         self.kept = kept;
         step
     }
+}
+
+/// Whether bytes begin as a request does: with a method that everybody knows, or a line that names its version. What
+/// another protocol says, `Hello` through an echo, breaks no rule of this one.
+fn begins(bytes: &[u8]) -> bool {
+    let line = bytes.trim_ascii_start();
+    let line = line.split(|&byte| byte == b'\n').next().unwrap_or(line);
+    let mut words = line.split(|&byte| byte == b' ');
+    let is_known =
+        words.next().is_some_and(|word| METHODS.contains(&word)) && words.next().is_some();
+    is_known || memchr::memmem::find(line, b" HTTP/").is_some()
 }
 
 /// `GET /index.html`, shortened, so that a hostile target costs no more than another.

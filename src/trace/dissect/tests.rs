@@ -154,6 +154,20 @@ fn what_is_no_http_is_passed_over_and_what_breaks_it_is_told() {
     let mut pair = Pair::new();
     assert_eq!(pair.received(b"hello, echo\n"), NONE);
     assert_eq!(pair.sent(b"hello, echo\n"), NONE);
+    for word in [
+        "Hello\n",
+        "AHOY THERE\n",
+        "GETTING started\n",
+        "GET",
+        "\n\nQUIT\r\n",
+    ] {
+        let mut pair = Pair::new();
+        assert_eq!(pair.received(word.as_bytes()), NONE, "{word}");
+        assert_eq!(pair.sent(word.as_bytes()), NONE, "{word}");
+    }
+    let mut pair = Pair::new();
+    let told = pair.received(b"BREW /pot HTTP/1.1\r\n\r\n");
+    assert!(told[0].starts_with("breaks the rules: "), "{told:?}");
     let mut pair = Pair::new();
     let told = pair.received(b"GET / HTTP/1.1\r\n\r\n");
     assert!(

@@ -107,6 +107,12 @@ impl Recorder {
                 self.table = self.thread_id();
                 Story::default()
             }
+            // What listens is no connection, also when it is shut.
+            (Call::Shutdown { fd, .. }, _)
+                if self.connections().listener(self.descriptor(fd)).is_some() =>
+            {
+                self.known(fd).unwrap_or_default()
+            }
             // A socket that came from elsewhere: a pair, a parent process.
             (
                 Call::Recv { fd, .. }
