@@ -103,15 +103,13 @@ impl Requests {
     }
 }
 
-/// Whether bytes begin as a request does: with a method that everybody knows, or a line that names its version. What
-/// another protocol says, `Hello` through an echo, breaks no rule of this one.
+/// Whether bytes begin as a request does, with a method that everybody knows. What another protocol says, `Hello` through
+/// an echo, breaks no rule of this one.
 fn begins(bytes: &[u8]) -> bool {
-    let line = bytes.trim_ascii_start();
-    let line = line.split(|&byte| byte == b'\n').next().unwrap_or(line);
-    let mut words = line.split(|&byte| byte == b' ');
-    let is_known =
-        words.next().is_some_and(|word| METHODS.contains(&word)) && words.next().is_some();
-    is_known || memchr::memmem::find(line, b" HTTP/").is_some()
+    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte));
+    let line = &bytes[start.unwrap_or(bytes.len())..];
+    let method = memchr::memchr(b' ', line).map(|end| &line[..end]);
+    method.is_some_and(|method| METHODS.contains(&method))
 }
 
 /// `GET /index.html`, shortened, so that a hostile target costs no more than another.
