@@ -60,7 +60,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => serve.run(None),
-        Command::Echo(echo) => echo.run(|| Silent),
+        Command::Echo(echo) => echo.run(|| Silent, |_| ()),
         Command::Connect(connect) => connect.run(|| Silent),
         Command::Trace(trace) => trace.run(),
         Command::Doctor(doctor) => doctor.run(),

@@ -18,7 +18,7 @@ use super::demo::Demo;
 use super::feed::{Feed, FeedOptions};
 use super::limits::LimitOptions;
 use super::tally;
-use super::trace::TraceOptions;
+use super::trace::{TraceOptions, Tracing};
 
 /// Serve the demo and benchmark routes over HTTP/1.1 and WebSocket.
 ///
@@ -163,15 +163,21 @@ impl Serve {
         signals
     }
 
-    /// Serves until it is stopped. `trace` is the one of `longshore trace`.
-    pub(crate) fn run(self, trace: Option<&Trace>) -> Result<ExitCode, String> {
+    /// Serves until it is stopped. `tracing` is that of `longshore trace`.
+    pub(crate) fn run(self, tracing: Option<&Tracing>) -> Result<ExitCode, String> {
         // Before any thread is made, so that all of them leave these signals to the one that waits for them.
         let signals = self.signals();
         sys::block(&signals).map_err(|error| format!("cannot block signals: {error}"))?;
-        let trace = match trace {
-            Some(trace) => Some(trace.clone()),
+        let tracing = match tracing {
+            Some(tracing) => Some(tracing.clone()),
             None if self.trace => Some(self.tracing.start()?),
             None => None,
+        };
+        let trace = tracing.as_ref().map(|tracing| tracing.trace.clone());
+        let captures = |addresses: &[&Address]| {
+            if let Some(tracing) = &tracing {
+                tracing.listens(addresses);
+            }
         };
         let _watched = trace.as_ref().map(Trace::watch_thread);
         let log = self.access.open()?;
@@ -201,7 +207,9 @@ impl Serve {
         if let Some(log) = &log {
             server = server.access_log(log.clone());
         }
+        captures(&self.listen.iter().collect::<Vec<_>>());
         let bound = server.bind().map_err(|error| error.to_string())?;
+        captures(&bound.addresses().collect::<Vec<_>>());
         announce(&bound);
         let stop = match self.stop_close_code.as_str() {
             "1012" => Stopper::restart,

@@ -1,4 +1,6 @@
-//! `longshore trace`: another subcommand, with every system call shown.
+//! `longshore trace`: another subcommand, with every system call shown, and the packets beside the calls.
+
+mod packets;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -11,6 +13,8 @@ use longshore::trace::{
     Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace, WatchedThread,
 };
 
+use self::packets::PacketOptions;
+pub(crate) use self::packets::Tracing;
 use super::connect::Connect;
 use super::echo::Echo;
 use super::serve::Serve;
@@ -24,6 +28,9 @@ use super::serve::Serve;
     subcommand_required = true,
     after_help = "Examples:\n  \
         longshore trace serve --backend io-uring --workers 1\n  \
+        longshore trace echo --model blocking            beside it: longshore connect 127.0.0.1:7007\n  \
+        longshore trace connect http://127.0.0.1:8080/json\n  \
+        longshore trace --packets --pcapng session.pcapng serve      needs CAP_NET_RAW\n  \
         longshore trace --calls accept4,recv,send,close serve --backend epoll\n  \
         longshore trace --summary --perfetto trace.json serve\n  \
         longshore trace --json --output calls.jsonl serve"
@@ -45,17 +52,19 @@ enum Traced {
 
 impl TraceCommand {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
-        let trace = self.options.start()?;
+        let tracing = self.options.start()?;
+        let trace = &tracing.trace;
         let ran = match self.what {
-            Traced::Serve(serve) => serve.run(Some(&trace)),
+            Traced::Serve(serve) => serve.run(Some(&tracing)),
             Traced::Echo(echo) => {
                 let _watched = trace.watch_thread();
-                let trace = trace.clone();
-                echo.run(move || Watching::new(&trace))
+                let probe = trace.clone();
+                echo.run(move || Watching::new(&probe), |at| tracing.listens(&[at]))
             }
             Traced::Connect(connect) => {
                 let _watched = trace.watch_thread();
-                connect.run(|| Watching::new(&trace))
+                tracing.connects(connect.port());
+                connect.run(|| Watching::new(trace))
             }
         };
         // Also after a failure: what led to it is in there.
@@ -122,6 +131,8 @@ pub(crate) struct TraceOptions {
     /// Also write FILE, which ui.perfetto.dev opens
     #[arg(long = "perfetto", value_name = "FILE")]
     perfetto: Option<PathBuf>,
+    #[command(flatten)]
+    packets: PacketOptions,
     /// Write to FILE [standard error]
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
@@ -136,7 +147,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 
 impl TraceOptions {
     /// Opens what is written to, and starts.
-    pub(crate) fn start(&self) -> Result<Trace, String> {
+    pub(crate) fn start(&self) -> Result<Tracing, String> {
         let mut sinks: Vec<Box<dyn Sink>> = vec![self.sink()?];
         if let Some(path) = &self.perfetto {
             sinks.push(Box::new(Perfetto::new(create(path)?)));
@@ -148,9 +159,13 @@ impl TraceOptions {
         let options = Options {
             filter,
             text_bytes: self.text_bytes,
+            hold: self.packets.hold(),
             ..Options::default()
         };
-        Trace::start(sinks, options).map_err(|error| format!("cannot start a thread: {error}"))
+        let beside = self.packets.prepare()?;
+        let trace = Trace::start(sinks, options)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(Tracing::new(trace, beside, self.output.is_some()))
     }
 
     fn sink(&self) -> Result<Box<dyn Sink>, String> {
@@ -168,11 +183,12 @@ impl TraceOptions {
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>, String> {
-    match File::create(path) {
-        Ok(file) => Ok(BufWriter::new(file)),
-        Err(error) => Err(format!(
-            "cannot write the trace to {}: {error}; choose another path",
-            path.display()
-        )),
-    }
+    create_file(path).map(BufWriter::new)
+}
+
+fn create_file(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|error| {
+        let path = path.display();
+        format!("cannot write the trace to {path}: {error}; choose another path")
+    })
 }

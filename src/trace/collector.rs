@@ -13,7 +13,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Event, Filter, Kind, Options, Shared, Sink};
+use super::event::Connection;
+use super::joins::Joins;
+use super::{Event, Filter, Kind, Options, Shared, Sink, UNJOINED};
 use crate::sys;
 
 /// Signals beyond the real-time ones do not exist (signal(7)).
@@ -41,6 +43,7 @@ pub(super) fn start(
             newest: Duration::ZERO,
             count: 0,
             turns: HashMap::new(),
+            joins: Joins::default(),
         }
         .run(&shared);
         drop(close);
@@ -72,6 +75,7 @@ struct Collector {
     count: u64,
     /// The last turn of each thread, while nothing of it was shown.
     turns: HashMap<i32, Event>,
+    joins: Joins,
 }
 
 impl Collector {
@@ -84,12 +88,13 @@ impl Collector {
             };
             let is_idle = events.is_empty();
             for event in events {
+                self.joins.see(&event);
                 if holds {
                     self.newest = self.newest.max(event.at);
                     self.count += 1;
                     self.held.insert((event.at, self.count), event);
                 } else {
-                    self.show(&event);
+                    self.show(event);
                 }
             }
             // Nothing came for as long as anything may be late.
@@ -111,11 +116,17 @@ impl Collector {
     fn show_held(&mut self, upto: Duration) {
         let later = self.held.split_off(&(upto, u64::MAX));
         for event in std::mem::replace(&mut self.held, later).into_values() {
-            self.show(&event);
+            self.show(event);
         }
     }
 
-    fn show(&mut self, event: &Event) {
+    fn show(&mut self, mut event: Event) {
+        if let Some(Connection { number, ends }) = &event.connection
+            && *number == UNJOINED
+        {
+            event.connection = self.joins.between(ends);
+        }
+        let event = &event;
         if !self.filter.is_everything() {
             if matches!(event.kind, Kind::Turn { .. }) {
                 self.turns.insert(event.thread.id, event.clone());

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::packets::{FiveTuple, Packet, SocketState, Step};
 use super::protocol::Protocol;
 use crate::sys::Address;
 
@@ -36,9 +37,12 @@ impl Event {
         self.at.saturating_sub(self.took.unwrap_or_default())
     }
 
-    /// Whether it is a call or a completion that failed.
+    /// Whether it is a call or a completion that failed, or a packet that resets, refuses, or was sent again.
     pub fn is_error(&self) -> bool {
         match &self.kind {
+            Kind::Packet(packet) => {
+                packet.retransmission || matches!(packet.step, Step::Reset | Step::Refused)
+            }
             Kind::Call(call) => call.error.is_some(),
             Kind::Completed(completed) => completed.result < 0,
             _ => false,
@@ -131,13 +135,23 @@ pub enum Kind {
     },
     /// What the bytes of the call before it mean.
     Protocol(Protocol),
-    /// A packet was seen on the wire.
-    Packet {
-        /// The packet as a line of text.
-        text: String,
-    },
+    /// A packet was seen on the wire. Its event has the time at which the kernel saw it, and no thread.
+    Packet(Box<Packet>),
+    /// What the kernel thought of our end of a connection, asked behind the packet that is told before it.
+    Tcp(Box<TcpEnd>),
     /// What the trace has to say about itself.
     Note(String),
+}
+
+/// One end of a TCP connection, as the kernel of this machine had it when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpEnd {
+    /// Whose end it is: `local` is ours.
+    pub tuple: FiveTuple,
+    /// The answer.
+    pub state: SocketState,
+    /// How long after the packet it was given: meanwhile more may have happened than the packet says.
+    pub later: Duration,
 }
 
 /// A system call and its answer.

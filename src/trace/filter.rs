@@ -28,13 +28,15 @@ impl Filter {
         self
     }
 
-    /// Shows only calls, submissions and completions of these names, as the trace spells them (`recv`, not `recvfrom`).
+    /// Shows only calls, submissions and completions of these names, as the trace spells them (`recv`, not `recvfrom`); and
+    /// packets, which have no name and are there only if they were asked for.
     pub fn calls<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.calls.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Shows only calls and completions that failed; "not ready" (EAGAIN) is among them.
+    /// Shows only calls and completions that failed, "not ready" (EAGAIN) among them, and packets that reset, refuse, or
+    /// were sent again.
     pub fn errors_only(mut self, only: bool) -> Self {
         self.errors_only = only;
         self
@@ -57,8 +59,10 @@ impl Filter {
         let is_wanted = |wanted: &BTreeSet<u64>| {
             wanted.is_empty() || connection.is_some_and(|number| wanted.contains(&number))
         };
-        let is_named =
-            self.calls.is_empty() || event.name().is_some_and(|name| self.calls.contains(name));
+        let is_of_wire = matches!(event.kind, Kind::Packet(_) | Kind::Tcp(_));
+        let is_named = is_of_wire
+            || self.calls.is_empty()
+            || event.name().is_some_and(|name| self.calls.contains(name));
         is_wanted(&self.connections) && is_named && (!self.errors_only || event.is_error())
     }
 }

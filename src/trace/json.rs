@@ -1,10 +1,13 @@
 //! Events as JSON, one object to a line, for programs.
 
+mod wire;
+
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 
+use self::wire::{PacketLine, TcpLine};
 use super::protocol::{Direction, What, opcode_name};
 use super::{BodyLength, Event, Failure, Kind, Protocol, Sink};
 
@@ -82,6 +85,10 @@ struct Line<'a> {
     close_code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<PacketLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tcp: Option<TcpLine>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -185,9 +192,16 @@ fn line(event: &Event) -> Line<'_> {
             ..common
         },
         Kind::Protocol(protocol) => of_protocol(common, protocol),
-        Kind::Packet { text } => Line {
+        Kind::Packet(packet) => Line {
             event: "packet",
-            text: Some(text.clone()),
+            text: Some(packet.to_string()),
+            packet: Some(PacketLine::of(packet)),
+            ..common
+        },
+        Kind::Tcp(end) => Line {
+            event: "tcp",
+            text: Some(end.to_string()),
+            tcp: Some(TcpLine::of(end)),
             ..common
         },
         Kind::Note(text) => Line {

@@ -4,7 +4,7 @@
 //! ```text
 //!   thread ── Recorder, a Probe ──┐   events, in order
 //!   thread ── Recorder ───────────┼──▶ Queue ──▶ one collector ── Filter ──┬─▶ Text       a line for each
-//!   packets, notes ───────────────┘  (bounded)                             ├─▶ JsonLines  for programs
+//!   Beside: packets, notes ───────┘  (bounded)                             ├─▶ JsonLines  for programs
 //!                                                                          ├─▶ Perfetto   for ui.perfetto.dev
 //!                                                                          └─▶ Summary    as strace -c
 //! ```
@@ -37,11 +37,13 @@
 //! It does not know drivers, servers or handlers; it reads protocols from the bytes alone.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod collector;
 mod dissect;
 mod environment;
 mod event;
 mod filter;
+mod joins;
 mod json;
 pub mod packets;
 mod perfetto;
@@ -62,7 +64,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use environment::EnvironmentError;
-pub use event::{Call, Completed, Connection, Ends, Event, Failure, Kind, Submitted, Thread};
+pub use event::{
+    Call, Completed, Connection, Ends, Event, Failure, Kind, Submitted, TcpEnd, Thread,
+};
 pub use filter::Filter;
 pub use json::JsonLines;
 pub use perfetto::Perfetto;
@@ -71,6 +75,7 @@ pub use recorder::Recorder;
 pub use summary::{Figures, Summary};
 pub use text::Text;
 
+use self::packets::{Beside, CaptureError};
 use self::queue::Queue;
 use self::table::Table;
 use crate::sys::{self, Address};
@@ -127,6 +132,9 @@ impl Default for Options {
     }
 }
 
+/// The number of a connection that is known by its addresses alone, until the collector has looked it up.
+const UNJOINED: u64 = 0;
+
 /// A running trace. Clones are the same trace; it ends with [`finish`](Self::finish), or with the last clone and recorder.
 #[derive(Clone)]
 pub struct Trace(Arc<Handle>);
@@ -145,6 +153,8 @@ struct Shared {
 
 struct Handle {
     shared: Arc<Shared>,
+    /// Captures of packets; they end before the collector.
+    beside: Mutex<Vec<Beside>>,
     collector: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -154,17 +164,19 @@ impl Trace {
     /// # Errors
     /// No thread can be made.
     pub fn start(sinks: Vec<Box<dyn Sink>>, options: Options) -> io::Result<Self> {
+        let (began, began_wall) = clock::now();
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue_events),
             connections: Mutex::default(),
             operations: AtomicU64::new(0),
-            began: Instant::now(),
-            began_wall: SystemTime::now(),
+            began,
+            began_wall,
             text_bytes: options.text_bytes,
         });
         let collector = collector::start(shared.clone(), sinks, options)?;
         Ok(Self(Arc::new(Handle {
             shared,
+            beside: Mutex::default(),
             collector: Mutex::new(Some(collector)),
         })))
     }
@@ -188,26 +200,39 @@ impl Trace {
 
     /// Tells of something that happened at `at`, between two addresses if it concerns a connection: a packet, a note.
     ///
-    /// It finds its place in the order if it is told within [`Options::hold`].
+    /// It finds its place in the order if it is told within [`Options::hold`], and its connection by the addresses if a call
+    /// tells them within that time.
     pub fn tell(&self, at: SystemTime, between: Option<(&Address, &Address)>, kind: Kind) {
+        // A note that finds no room is one of many.
         let shared = self.shared();
-        let connections = &shared.connections;
-        let connection = between.and_then(|(one, other)| {
-            let connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
-            connections.between(one, other)
-        });
-        shared.queue.insert(Event {
-            at: at.duration_since(shared.began_wall).unwrap_or_default(),
-            wall: at,
-            took: None,
-            thread: Thread {
-                id: 0,
-                name: Arc::default(),
-            },
-            turn: 0,
-            connection,
-            kind,
-        });
+        let _ = shared.tell(shared.since_began(at), between, kind);
+    }
+
+    /// Captures packets beside the calls until the trace is finished; see [`Beside`](packets::Beside). Whatever comes to
+    /// the plan's ports when this has returned is seen.
+    ///
+    /// ```no_run
+    /// use longshore::trace::packets::{Beside, Plan};
+    /// use longshore::trace::{Options, Text, Trace};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options { hold: Beside::HOLD, ..Options::default() };
+    /// let trace = Trace::start(vec![Box::new(Text::new(std::io::stderr()))], options)?;
+    /// trace.capture(Beside::new(Plan::new([8080])))?;
+    /// // … listen on port 8080, with `trace.recorder()` as the probe …
+    /// trace.finish();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`CaptureError`](packets::CaptureError): mostly that `CAP_NET_RAW` is missing. The trace goes on without.
+    pub fn capture(&self, mut beside: Beside) -> Result<(), CaptureError> {
+        beside.start(&self.0.shared)?;
+        let captures = &self.0.beside;
+        let mut captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
+        captures.push(beside);
+        Ok(())
     }
 
     /// Ends the trace: what was told is written, sinks are finished. What is told later is lost.
@@ -222,8 +247,46 @@ impl fmt::Debug for Trace {
     }
 }
 
+impl Shared {
+    /// False if there is no room for it. `at` is the time since the trace began.
+    fn tell(&self, at: Duration, between: Option<(&Address, &Address)>, kind: Kind) -> bool {
+        self.queue.insert(Event {
+            at,
+            wall: self.began_wall + at,
+            took: None,
+            thread: Thread {
+                id: 0,
+                name: Arc::default(),
+            },
+            turn: 0,
+            connection: between.map(|(one, other)| Connection {
+                number: UNJOINED,
+                ends: Arc::new(Ends {
+                    local: Some(one.clone()),
+                    peer: Some(other.clone()),
+                }),
+            }),
+            kind,
+        })
+    }
+
+    fn since_began(&self, at: SystemTime) -> Duration {
+        clock::since(self.began, at)
+    }
+
+    fn note(&self, text: String) {
+        // One that finds no room is one of many.
+        let _ = self.tell(self.began.elapsed(), None, Kind::Note(text));
+    }
+}
+
 impl Handle {
     fn finish(&self) {
+        let beside = self.beside.lock();
+        let beside = std::mem::take(&mut *beside.unwrap_or_else(PoisonError::into_inner));
+        for capture in beside {
+            capture.finish(&self.shared);
+        }
         self.shared.queue.close();
         let collector = &self.collector;
         let collector = collector

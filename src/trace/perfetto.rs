@@ -108,11 +108,16 @@ impl<W: Write> Perfetto<W> {
 
     /// Names a thread's track when it is first seen.
     fn introduce(&mut self, event: &Event) -> io::Result<()> {
-        if event.thread.name.is_empty() || !self.threads.insert(event.thread.id) {
+        let name = match &event.kind {
+            // The wire is no thread of ours, and has a track all the same.
+            Kind::Packet(_) | Kind::Tcp(_) => "packets",
+            _ => &*event.thread.name,
+        };
+        if name.is_empty() || !self.threads.insert(event.thread.id) {
             return Ok(());
         }
         let mut entry = self.entry(event, "__metadata", "M", "thread_name");
-        entry.args = json!({ "name": &*event.thread.name });
+        entry.args = json!({ "name": name });
         self.push(&entry)
     }
 
@@ -258,7 +263,8 @@ impl<W: Write + Send> Sink for Perfetto<W> {
             Kind::Protocol(protocol) => {
                 self.instant(event, "protocol", &protocol.to_string())?;
             }
-            Kind::Packet { text } => self.instant(event, "packet", text)?,
+            Kind::Packet(packet) => self.instant(event, "packet", &packet.to_string())?,
+            Kind::Tcp(end) => self.instant(event, "tcp", &end.to_string())?,
             Kind::Note(text) => self.instant(event, "note", text)?,
             // Its bytes are in the completion before it.
             Kind::Lent { .. } => {}

@@ -67,13 +67,16 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Puts an event in that happened at a time of its own, as packets do: the collector finds its place.
-    pub(super) fn insert(&self, event: Event) {
+    /// Puts an event in that happened at a time of its own, as packets do: the collector finds its place. It never waits,
+    /// since nobody stops the wire: false if there is no room, which is twice that of the threads that wait.
+    pub(super) fn insert(&self, event: Event) -> bool {
         let mut inner = self.lock();
-        if !inner.closed {
+        let has_room = inner.events.len() < 2 * self.events_max;
+        if !inner.closed && has_room {
             inner.events.push_back(event);
             self.filled.notify_one();
         }
+        has_room
     }
 
     /// Takes everything, after waiting for something at most `patience`. `None` when it is closed and empty.

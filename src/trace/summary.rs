@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::packets::{Flags, Packet, Transport};
 use super::text::Seconds;
 use super::{Event, Kind, Sink};
 
@@ -21,6 +22,22 @@ pub struct Summary<W> {
     json: bool,
     calls: BTreeMap<&'static str, Figures>,
     operations: BTreeMap<&'static str, Operations>,
+    packets: Packets,
+    notes: Vec<String>,
+}
+
+/// How many notes are kept: the first ones say what is missing.
+const NOTES_MAX: usize = 16;
+
+/// What was counted of packets, both directions together.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Packets {
+    packets: u64,
+    bytes: u64,
+    syn: u64,
+    fin: u64,
+    rst: u64,
+    sent_again: u64,
 }
 
 /// What was counted of one system call.
@@ -58,6 +75,10 @@ struct CallLine {
 struct Whole<'a> {
     calls: BTreeMap<&'static str, CallLine>,
     ring_operations: &'a BTreeMap<&'static str, Operations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<Packets>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 impl<W: Write> Summary<W> {
@@ -68,6 +89,8 @@ impl<W: Write> Summary<W> {
             json: false,
             calls: BTreeMap::new(),
             operations: BTreeMap::new(),
+            packets: Packets::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -100,6 +123,8 @@ impl<W: Write> Summary<W> {
                 figures.errors += u64::from(completed.result < 0);
                 figures.bytes += completed.bytes;
             }
+            Kind::Packet(packet) => self.packets.count(packet),
+            Kind::Note(text) if self.notes.len() < NOTES_MAX => self.notes.push(text.clone()),
             _ => {}
         }
     }
@@ -117,6 +142,8 @@ impl<W: Write> Summary<W> {
         let whole = Whole {
             calls: calls.collect(),
             ring_operations: &self.operations,
+            packets: (self.packets.packets > 0).then_some(self.packets),
+            notes: &self.notes,
         };
         let mut line = serde_json::to_vec(&whole)?;
         line.push(b'\n');
@@ -155,7 +182,40 @@ impl<W: Write> Summary<W> {
                 );
             }
         }
+        if self.packets.packets > 0 {
+            let Packets {
+                packets,
+                bytes,
+                syn,
+                fin,
+                rst,
+                sent_again,
+            } = self.packets;
+            let _ = write!(
+                table,
+                "\n  packets         bytes       SYN       FIN       RST    sent again\n\
+                 {packets:>9} {bytes:>13} {syn:>9} {fin:>9} {rst:>9} {sent_again:>13}\n"
+            );
+        }
+        for note in &self.notes {
+            let _ = writeln!(table, "note: {note}");
+        }
         self.output.write_all(table.as_bytes())
+    }
+}
+
+impl Packets {
+    fn count(&mut self, packet: &Packet) {
+        let has = |flag| match &packet.transport {
+            Transport::Tcp(segment) => u64::from(segment.flags.has(flag)),
+            Transport::Udp => 0,
+        };
+        self.packets += 1;
+        self.bytes += packet.payload_bytes as u64;
+        self.syn += has(Flags::SYN);
+        self.fin += has(Flags::FIN);
+        self.rst += has(Flags::RST);
+        self.sent_again += u64::from(packet.retransmission);
     }
 }
 

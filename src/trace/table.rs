@@ -133,18 +133,6 @@ impl Table {
             .or_else(|| self.listeners.get(&shared))
     }
 
-    /// The connection with these two addresses, in whichever order.
-    pub(super) fn between(&self, one: &Address, other: &Address) -> Option<Connection> {
-        let is = |end: &Option<Address>, address: &Address| end.as_ref() == Some(address);
-        let mut entries = self.entries.values().map(|entry| &entry.connection);
-        entries
-            .find(|connection| {
-                let Ends { local, peer } = &*connection.ends;
-                (is(local, one) && is(peer, other)) || (is(local, other) && is(peer, one))
-            })
-            .cloned()
-    }
-
     /// What bytes of a connection mean.
     pub(super) fn read(
         &mut self,

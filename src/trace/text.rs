@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::protocol::Direction;
-use super::{Call, Completed, Event, Failure, Kind, Sink, Submitted};
+use super::{Call, Completed, Event, Failure, Kind, Sink, Submitted, TcpEnd};
 
 /// What waits is written at this length, even while more is there to be shown.
 const WRITTEN_BYTES: usize = 64 * 1024;
@@ -22,6 +22,7 @@ const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 const CYAN: &str = "\x1b[36m";
+const MAGENTA: &str = "\x1b[35m";
 const PLAIN: &str = "\x1b[0m";
 
 /// Writes events as lines of text.
@@ -110,7 +111,14 @@ impl<W: Write> Text<W> {
                 let cyan = self.colour(CYAN);
                 write!(self.waiting, "{cyan}{arrow} {protocol}{plain}")?;
             }
-            Kind::Packet { text } => write!(self.waiting, "[packet] {text}")?,
+            Kind::Packet(packet) => {
+                let magenta = self.colour(MAGENTA);
+                write!(self.waiting, "{magenta}[packet] {packet}{plain}")?;
+            }
+            Kind::Tcp(end) => {
+                let magenta = self.colour(MAGENTA);
+                write!(self.waiting, "{magenta}[tcp] {end}{plain}")?;
+            }
             Kind::Note(text) => write!(self.waiting, "note: {text}")?,
         }
         if let (Kind::Call(_), Some(took)) = (&event.kind, event.took) {
@@ -192,6 +200,19 @@ fn time_of_day(wall: SystemTime) -> String {
     let (seconds, micros) = (since.as_secs() % 86_400, since.subsec_micros());
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     format!("{hours:02}:{minutes:02}:{seconds:02}.{micros:06}")
+}
+
+impl fmt::Display for TcpEnd {
+    /// `ESTABLISHED rtt 35 µs cwnd 10 retransmits 0, 60 µs later`; the state alone where the kernel keeps no account.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.state.fmt(f)?;
+        if let Some(info) = &self.state.info {
+            let (rtt, window) = (info.rtt.as_micros(), info.congestion_window);
+            let again = info.total_retransmits;
+            write!(f, " rtt {rtt} µs cwnd {window} retransmits {again}")?;
+        }
+        write!(f, ", {} µs later", self.later.as_micros())
+    }
 }
 
 /// Seconds with six digits, as strace prints them.

@@ -199,6 +199,18 @@ impl Connect {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The port of the other end; `None` for a Unix socket.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let over = self.shared.over.as_ref();
+        match &self.target {
+            Target::Stream(place) | Target::Datagrams(place) => place.port(),
+            Target::Http(url) | Target::WebSocket(url) => match over {
+                Some(place) => place.port(),
+                None => Uri::parse(url).ok().map(|uri| uri.port()),
+            },
+        }
+    }
+
     /// Options that make no sense with the target end the program with code 2: to ignore them would be to lie.
     fn check(&self) {
         let (http, ws) = (&self.http, &self.ws);

@@ -48,6 +48,16 @@ impl Place {
     }
 }
 
+impl Place {
+    /// `None` for a Unix socket.
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Place::Address(address) => address.inet().map(|inet| inet.port()),
+            Place::Name(_, port) => Some(*port),
+        }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -130,10 +130,12 @@ struct Terms {
 }
 
 impl Echo {
-    /// Serves until a signal. `probes` makes the probe of each thread, on that thread.
+    /// Serves until a signal. `probes` makes the probe of each thread, on that thread. `listens` is told the address, before
+    /// it is bound and behind that, when port 0 is resolved; nobody is accepted before it returns.
     pub(crate) fn run<P: Probe>(
         self,
         probes: impl Fn() -> P + Send + Sync + 'static,
+        listens: impl Fn(&Address),
     ) -> Result<ExitCode, String> {
         let (transport, address) = self.place();
         let terms = Terms {
@@ -150,11 +152,18 @@ impl Echo {
         // The soft limit is a default for old programs that use select(2).
         let _ = sys::raise_nofile(&mut probes());
         let tally = Tally::new(terms.verbose);
+        listens(&address);
+        let bound = |address: &Address| {
+            listens(address);
+            announce(address, &terms);
+        };
         match self.model {
-            Model::Blocking | Model::Threads => by_hand(probes, &terms, &address, &tally),
-            Model::Epoll => reactor::run(probes, &terms, &address, Backend::Epoll, &tally),
-            Model::IoUring => reactor::run(probes, &terms, &address, Backend::IoUring, &tally),
-            Model::Mio => reactor::run(probes, &terms, &address, Backend::Mio, &tally),
+            Model::Blocking | Model::Threads => by_hand(probes, &terms, &address, bound, &tally),
+            Model::Epoll => reactor::run(probes, &terms, (&address, bound), Backend::Epoll, &tally),
+            Model::IoUring => {
+                reactor::run(probes, &terms, (&address, bound), Backend::IoUring, &tally)
+            }
+            Model::Mio => reactor::run(probes, &terms, (&address, bound), Backend::Mio, &tally),
         }?;
         print(&tally.report());
         Ok(ExitCode::SUCCESS)
@@ -188,12 +197,13 @@ fn by_hand<P: Probe>(
     probes: impl Fn() -> P + Send + Sync + 'static,
     terms: &Terms,
     address: &Address,
+    bound: impl Fn(&Address),
     tally: &Tally,
 ) -> Result<(), String> {
     let probes = Arc::new(probes);
     let live = Arc::new(Live::default());
     let place = Place::open(&mut probes(), terms, address)?;
-    announce(&place.address, terms);
+    bound(&place.address);
     let stop = {
         let (live, probes) = (Arc::clone(&live), Arc::clone(&probes));
         move || live.stop(&mut probes())

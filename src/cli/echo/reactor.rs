@@ -19,7 +19,7 @@ use longshore::{
 
 use super::listen::{Place, advice};
 use super::tally::{Ended, FiveTuple, Tally};
-use super::{Terms, announce, datagrams, on_signal};
+use super::{Terms, datagrams, on_signal};
 
 /// How long a connection may go on taking what it is owed when the program stops.
 const STOP_MAX: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 pub(super) fn run<P: Probe>(
     probes: impl Fn() -> P + Send + 'static,
     terms: &Terms,
-    address: &Address,
+    (address, bound): (&Address, impl Fn(&Address)),
     backend: Backend,
     tally: &Tally,
 ) -> Result<(), String> {
@@ -55,7 +55,7 @@ pub(super) fn run<P: Probe>(
         let listening = event_loop.listen(listen);
         listening.map_err(|error| refused(terms, &error))?.address
     };
-    announce(&ours, terms);
+    bound(&ours);
     event_loop.protocol_mut().ours = ours;
     let letterbox = event_loop.letterbox();
     on_signal(move || {

@@ -67,6 +67,24 @@ impl Plan {
     }
 }
 
+impl Plan {
+    pub(super) fn interface_name(&self) -> &str {
+        &self.interface
+    }
+}
+
+impl Display for Plan {
+    /// As tcpdump(1) would be asked: `port 8080 or port 8443`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut before = "";
+        for port in &self.ports {
+            write!(f, "{before}port {port}")?;
+            before = " or ";
+        }
+        Ok(())
+    }
+}
+
 /// Why no capture was begun. One line, which says what to do.
 #[derive(Debug)]
 #[non_exhaustive]

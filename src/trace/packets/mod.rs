@@ -44,6 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beside;
 mod capture;
 mod decode;
 mod diag;
@@ -57,6 +58,7 @@ mod track;
 #[cfg(test)]
 mod tests;
 
+pub use beside::Beside;
 pub use capture::{Capture, CaptureError, Notice, Plan, Report};
 pub use diag::{Diag, SocketState};
 pub use filter::PORTS_MAX;

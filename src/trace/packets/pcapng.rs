@@ -101,6 +101,15 @@ impl<W: Write> Pcapng<W> {
         Ok(())
     }
 
+    /// Hands everything that was written on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.get_mut().flush()
+    }
+
     /// Ends the file with how many frames the kernel let through and how many of them were lost, flushes, and gives the
     /// writer back.
     ///
