@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::sys::TcpState;
 use crate::trace::TcpEnd;
-use crate::trace::packets::{Packet, Protocol, Segment, Side, Transport};
+use crate::trace::packets::{Packet, Protocol, Segment, Side, States, Transport};
 
 /// What a packet says. Numbers are relative to the first SYN of their direction.
 #[derive(Serialize)]
@@ -36,8 +36,8 @@ struct SegmentLine {
 /// Both ends once the packet has arrived; `null` for one that has not shown itself.
 #[derive(Serialize)]
 struct StatesLine {
-    local: Option<&'static str>,
-    remote: Option<&'static str>,
+    from: Option<&'static str>,
+    to: Option<&'static str>,
 }
 
 impl PacketLine {
@@ -61,9 +61,16 @@ impl PacketLine {
             bytes: packet.payload_bytes,
             step: packet.step.to_string(),
             retransmission: packet.retransmission,
-            states: packet.states.map(|states| StatesLine {
-                local: name(states.local),
-                remote: name(states.remote),
+            states: packet.states.map(|States { local, remote }| {
+                let (from, to) = if packet.from == packet.tuple.local {
+                    (local, remote)
+                } else {
+                    (remote, local)
+                };
+                StatesLine {
+                    from: name(from),
+                    to: name(to),
+                }
             }),
         }
     }

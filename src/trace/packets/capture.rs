@@ -9,7 +9,7 @@
 //! drops frames and counts them, and the count is told: the server that is traced never waits for its capture.
 
 use super::filter::{PORTS_MAX, program};
-use super::{Frame, Packet, Tracker};
+use super::{Frame, Packet, Tracker, stamps};
 use crate::sys::{self, Mode, POLLIN, PollFd, Silent, SocketOption};
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -183,6 +183,7 @@ impl Capture {
         sink: impl FnMut(Notice<'_>) + Send + 'static,
     ) -> Result<Capture, CaptureError> {
         let socket = open(plan)?;
+        stamps::await_dates();
         let wake = Arc::new(sys::eventfd(&mut Silent)?);
         let mut reading = Reading {
             socket,

@@ -52,6 +52,7 @@ mod filter;
 mod life;
 mod packet;
 mod pcapng;
+mod stamps;
 mod text;
 mod track;
 
