@@ -6,15 +6,17 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use longshore::sys::{Aside, Call, Probe, ThreadProbe, Verdict};
+use longshore::trace::packets::Beside;
 use longshore::trace::{
     Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace, WatchedThread,
 };
 
-use self::packets::PacketOptions;
 pub(crate) use self::packets::Tracing;
+use self::packets::Wanted;
 use super::connect::Connect;
 use super::echo::Echo;
 use super::serve::Serve;
@@ -131,8 +133,15 @@ pub(crate) struct TraceOptions {
     /// Also write FILE, which ui.perfetto.dev opens
     #[arg(long = "perfetto", value_name = "FILE")]
     perfetto: Option<PathBuf>,
-    #[command(flatten)]
-    packets: PacketOptions,
+    /// Show the packets too, between the calls that caused them, with TCP states; needs CAP_NET_RAW
+    #[arg(long = "packets")]
+    packets: bool,
+    /// Write the packets to FILE, which Wireshark opens; needs CAP_NET_RAW
+    #[arg(long = "pcapng", value_name = "FILE")]
+    pcapng: Option<PathBuf>,
+    /// The network interface of --packets and --pcapng: lo, or one like eth0
+    #[arg(long = "interface", value_name = "NAME", default_value = "lo")]
+    interface: String,
     /// Write to FILE [standard error]
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
@@ -159,10 +168,15 @@ impl TraceOptions {
         let options = Options {
             filter,
             text_bytes: self.text_bytes,
-            hold: self.packets.hold(),
+            // Packets are told late, and find their place as long as lines are held back.
+            hold: if self.packets {
+                Beside::HOLD
+            } else {
+                Duration::ZERO
+            },
             ..Options::default()
         };
-        let beside = self.packets.prepare()?;
+        let beside = Wanted::of(self.packets, self.pcapng.as_deref(), &self.interface)?;
         let trace = Trace::start(sinks, options)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Tracing::new(trace, beside, self.output.is_some()))

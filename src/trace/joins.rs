@@ -80,3 +80,6 @@ fn is_at(told: &Option<Address>, on_wire: &Address) -> bool {
     let plain = |address: &SocketAddr| address.ip().to_canonical();
     told.port() == wire.port() && (told.ip().is_unspecified() || plain(told) == plain(wire))
 }
+
+#[cfg(test)]
+mod tests;

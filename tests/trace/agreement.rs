@@ -19,8 +19,8 @@ const COMPARED: &str = "socket,bind,listen,accept4,connect,getsockname,getpeerna
 
 /// A call as both can tell it: name, first argument if it is a number, answer, error.
 #[derive(Debug, PartialEq, Eq, Clone)]
-struct Seen {
-    name: String,
+pub(crate) struct Seen {
+    pub(crate) name: String,
     first: Option<i64>,
     result: i64,
     error: Option<String>,
@@ -41,7 +41,7 @@ fn first_number(arguments: &str) -> Option<i64> {
 }
 
 /// A line of strace: `recvfrom(8, "…", 65536, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable)`.
-fn of_strace(line: &str) -> Option<Seen> {
+pub(crate) fn of_strace(line: &str) -> Option<Seen> {
     let (name, rest) = line.split_once('(')?;
     let (arguments, answer) = rest.rsplit_once(") = ").or_else(|| {
         // strace aligns short lines.
@@ -63,7 +63,7 @@ fn of_strace(line: &str) -> Option<Seen> {
     })
 }
 
-fn of_trace(event: &Value) -> Option<(i64, Seen)> {
+pub(crate) fn of_trace(event: &Value) -> Option<(i64, Seen)> {
     if event["event"] != "call" {
         return None;
     }

@@ -3,6 +3,8 @@
 //! ```text
 //!   agreement  the worker's calls, one by one, as strace sees them; a ring's enters, submissions and completions
 //!   outputs    text, JSON lines, summary, Perfetto, filters; an output that breaks
+//!   programs   echo and connect: the calls of the textbook, both sides of a conversation, agreement with strace
+//!   packets    packets among the calls, the kernel's account, files for Wireshark, no capability
 //!   session    the scripted session that is traced
 //! ```
 //!
@@ -11,4 +13,6 @@
 
 mod agreement;
 mod outputs;
+mod packets;
+mod programs;
 mod session;

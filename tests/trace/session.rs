@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// How long anything may take before a test gives up. Never a measure of speed.
 const PATIENCE: Duration = Duration::from_secs(40);
-const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
 /// Above what is read into memory, so that a poller sends it with sendfile(2).
 const LARGE_BYTES: usize = 100_000;
 
@@ -66,6 +66,19 @@ impl Server {
         words.extend(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]);
         words.extend(["--root", &root]);
         words.extend(after);
+        Self::launch(&words, !wrapper.is_empty(), stderr)
+    }
+
+    /// Starts `wrapper… longshore before… echo --model model`.
+    pub(crate) fn echo(wrapper: &[&str], before: &[&str], model: &str) -> Self {
+        let mut words = wrapper.to_vec();
+        words.push(PROGRAM);
+        words.extend(before);
+        words.extend(["echo", "--listen", "127.0.0.1:0", "--model", model]);
+        Self::launch(&words, !wrapper.is_empty(), Stdio::inherit())
+    }
+
+    fn launch(words: &[&str], wrapped: bool, stderr: Stdio) -> Self {
         let mut process = Command::new(words[0])
             .args(&words[1..])
             .stdout(Stdio::piped())
@@ -77,15 +90,16 @@ impl Server {
         output.read_line(&mut line).unwrap();
         let address = line
             .strip_prefix("listening on http://")
+            .or(line.strip_prefix("listening on tcp "))
             .unwrap_or_default();
         let address = address.split(' ').next().unwrap();
         let address = address.parse().unwrap_or_else(|_| panic!("{line:?}"));
         let own = process.id().cast_signed();
-        let pid = if wrapper.is_empty() {
-            own
-        } else {
+        let pid = if wrapped {
             let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
             children.unwrap().trim().parse().unwrap()
+        } else {
+            own
         };
         Self {
             process,
@@ -188,10 +202,31 @@ impl Drop for Server {
 }
 
 /// Lets the server see the end, and waits for its own.
-fn end(mut stream: TcpStream) {
+pub(crate) fn end(mut stream: TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
+}
+
+/// Runs `wrapper… longshore before… connect target…` with this input to its end; what it printed.
+pub(crate) fn connect(wrapper: &[&str], before: &[&str], target: &[&str], input: &str) -> String {
+    let mut words = wrapper.to_vec();
+    words.push(PROGRAM);
+    words.extend(before);
+    words.push("connect");
+    words.extend(target);
+    let mut client = Command::new(words[0])
+        .args(&words[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Reads a head, byte by byte.
@@ -207,7 +242,9 @@ fn head(stream: &mut TcpStream) -> String {
 
 /// Asks on a kept connection; the reply whose length its head says.
 pub(crate) fn ask(stream: &mut TcpStream, method: &str, path: &str) -> String {
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    // In one piece, so that it is one packet.
+    stream.write_all(request.as_bytes()).unwrap();
     let head = head(stream);
     let length = head
         .lines()

@@ -1,4 +1,4 @@
-//! The packets beside a trace, as options, and when their capture begins.
+//! The packets beside a trace, and when their capture begins.
 //!
 //! ```text
 //!   ports known? ── as soon as they are: before bind, behind it for port 0, before connect ──▶ Trace::capture
@@ -6,28 +6,13 @@
 //!
 //! It does not know who binds.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use clap::Args;
 use longshore::sys::Address;
 use longshore::trace::packets::{Beside, Plan};
 use longshore::trace::{Kind, Trace};
-
-/// Which packets, and where to.
-#[derive(Args, Debug)]
-pub(crate) struct PacketOptions {
-    /// Show the packets too, between the calls that caused them, with TCP states; needs CAP_NET_RAW
-    #[arg(long)]
-    packets: bool,
-    /// Write the packets to FILE, which Wireshark opens; needs CAP_NET_RAW
-    #[arg(long, value_name = "FILE")]
-    pcapng: Option<PathBuf>,
-    /// The network interface of --packets and --pcapng: lo, or one like eth0
-    #[arg(long, value_name = "NAME", default_value = "lo")]
-    interface: String,
-}
 
 /// What is to be captured once the ports are known.
 pub(crate) struct Wanted {
@@ -36,25 +21,17 @@ pub(crate) struct Wanted {
     file: Option<std::fs::File>,
 }
 
-impl PacketOptions {
-    /// For how long lines are held back, so that packets find their place.
-    pub(super) fn hold(&self) -> Duration {
-        if self.packets {
-            Beside::HOLD
-        } else {
-            Duration::ZERO
-        }
-    }
-
+impl Wanted {
     /// Opens the file. `None` if no packets are asked for.
-    pub(super) fn prepare(&self) -> Result<Option<Wanted>, String> {
-        let file = match &self.pcapng {
-            Some(path) => Some(super::create_file(path)?),
-            None => None,
-        };
-        Ok((self.packets || file.is_some()).then(|| Wanted {
-            interface: self.interface.clone(),
-            shown: self.packets,
+    pub(super) fn of(
+        shown: bool,
+        file: Option<&Path>,
+        interface: &str,
+    ) -> Result<Option<Self>, String> {
+        let file = file.map(super::create_file).transpose()?;
+        Ok((shown || file.is_some()).then(|| Self {
+            interface: interface.to_owned(),
+            shown,
             file,
         }))
     }
