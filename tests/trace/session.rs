@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// How long anything may take before a test gives up. Never a measure of speed.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
 /// Above what is read into memory, so that a poller sends it with sendfile(2).
 const LARGE_BYTES: usize = 100_000;
