@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use longshore::{Files, Server};
+use longshore::Files;
+#[cfg(feature = "gzip")]
+use longshore::Server;
 
 /// What is served, and how.
 #[derive(Args, Debug)]
@@ -78,11 +80,5 @@ impl ContentOptions {
             level: self.compress_level,
             ..longshore::Compression::default()
         })
-    }
-
-    /// Applies what concerns every route.
-    #[cfg(not(feature = "gzip"))]
-    pub(crate) fn apply(&self, server: Server) -> Server {
-        server
     }
 }

@@ -52,6 +52,13 @@ impl Demo {
 
     /// The terms of `/ws` and `/ws/pieces`. Open to every page, so that tools and demonstrations anywhere can use them:
     /// they only echo.
+    #[cfg_attr(
+        not(feature = "deflate"),
+        expect(
+            clippy::unused_self,
+            reason = "without compression they are the same for all"
+        )
+    )]
     fn upgrade(&self) -> Upgrade<'static> {
         let upgrade = Upgrade::new().origins(Origins::Any);
         #[cfg(feature = "deflate")]

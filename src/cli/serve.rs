@@ -203,7 +203,10 @@ impl Serve {
         if let Some(connections) = self.connections_max {
             server = server.connections_max(connections);
         }
-        server = self.content.apply(server);
+        #[cfg(feature = "gzip")]
+        {
+            server = self.content.apply(server);
+        }
         if let Some(log) = &log {
             server = server.access_log(log.clone());
         }

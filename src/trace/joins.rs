@@ -54,14 +54,14 @@ impl Joins {
             newest_first.find(|connection| fits(&connection.ends))
         };
         let has_both = |known: &Ends| {
-            (is_at(&known.local, one) && is_at(&known.peer, other))
-                || (is_at(&known.local, other) && is_at(&known.peer, one))
+            (is_at(known.local.as_ref(), one) && is_at(known.peer.as_ref(), other))
+                || (is_at(known.local.as_ref(), other) && is_at(known.peer.as_ref(), one))
         };
         // A client before getsockname, a datagram socket that has no one peer.
         let has_one = |known: &Ends| match (&known.local, &known.peer) {
-            (None, Some(_)) => is_at(&known.peer, one) || is_at(&known.peer, other),
+            (None, Some(_)) => is_at(known.peer.as_ref(), one) || is_at(known.peer.as_ref(), other),
             (Some(Address::Inet(_)), None) => {
-                is_at(&known.local, one) || is_at(&known.local, other)
+                is_at(known.local.as_ref(), one) || is_at(known.local.as_ref(), other)
             }
             _ => false,
         };
@@ -73,9 +73,9 @@ impl Joins {
 
 /// Whether an end that a call has told is the one on the wire: a listener's may be a wildcard, and an IPv6 socket writes
 /// IPv4 addresses in its own way.
-fn is_at(told: &Option<Address>, on_wire: &Address) -> bool {
+fn is_at(told: Option<&Address>, on_wire: &Address) -> bool {
     let (Some(Address::Inet(told)), Address::Inet(wire)) = (told, on_wire) else {
-        return told.as_ref() == Some(on_wire);
+        return told == Some(on_wire);
     };
     let plain = |address: &SocketAddr| address.ip().to_canonical();
     told.port() == wire.port() && (told.ip().is_unspecified() || plain(told) == plain(wire))

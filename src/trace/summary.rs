@@ -32,7 +32,8 @@ const NOTES_MAX: usize = 16;
 /// What was counted of packets, both directions together.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Packets {
-    packets: u64,
+    #[serde(rename = "packets")]
+    count: u64,
     bytes: u64,
     syn: u64,
     fin: u64,
@@ -123,7 +124,7 @@ impl<W: Write> Summary<W> {
                 figures.errors += u64::from(completed.result < 0);
                 figures.bytes += completed.bytes;
             }
-            Kind::Packet(packet) => self.packets.count(packet),
+            Kind::Packet(packet) => self.packets.add(packet),
             Kind::Note(text) if self.notes.len() < NOTES_MAX => self.notes.push(text.clone()),
             _ => {}
         }
@@ -142,7 +143,7 @@ impl<W: Write> Summary<W> {
         let whole = Whole {
             calls: calls.collect(),
             ring_operations: &self.operations,
-            packets: (self.packets.packets > 0).then_some(self.packets),
+            packets: (self.packets.count > 0).then_some(self.packets),
             notes: &self.notes,
         };
         let mut line = serde_json::to_vec(&whole)?;
@@ -182,9 +183,9 @@ impl<W: Write> Summary<W> {
                 );
             }
         }
-        if self.packets.packets > 0 {
+        if self.packets.count > 0 {
             let Packets {
-                packets,
+                count,
                 bytes,
                 syn,
                 fin,
@@ -194,7 +195,7 @@ impl<W: Write> Summary<W> {
             let _ = write!(
                 table,
                 "\n  packets         bytes       SYN       FIN       RST    sent again\n\
-                 {packets:>9} {bytes:>13} {syn:>9} {fin:>9} {rst:>9} {sent_again:>13}\n"
+                 {count:>9} {bytes:>13} {syn:>9} {fin:>9} {rst:>9} {sent_again:>13}\n"
             );
         }
         for note in &self.notes {
@@ -205,12 +206,12 @@ impl<W: Write> Summary<W> {
 }
 
 impl Packets {
-    fn count(&mut self, packet: &Packet) {
+    fn add(&mut self, packet: &Packet) {
         let has = |flag| match &packet.transport {
             Transport::Tcp(segment) => u64::from(segment.flags.has(flag)),
             Transport::Udp => 0,
         };
-        self.packets += 1;
+        self.count += 1;
         self.bytes += packet.payload_bytes as u64;
         self.syn += has(Flags::SYN);
         self.fin += has(Flags::FIN);
