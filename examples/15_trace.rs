@@ -20,6 +20,8 @@
 //! with one `io_uring_enter` for several of them; the time in `<…>` of the wait is sleep, that of the others is the
 //! kernel's work.
 //!
+//! `getpeername` is the trace's own: a traced server asks who the peer is, an untraced one does not.
+//!
 //! **What it leaves out**: filters (`trace::Filter`), JSON lines, Perfetto, the summary. docs/TRACE.md shows them.
 
 use std::collections::BTreeMap;
@@ -93,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bound.run(|_worker| Hello)?;
     let reply = client.join().expect("it does not panic")?;
     // Everything that was told is written, before anything else is printed.
-    trace.finish();
+    trace.finish()?;
 
     println!(
         "\nthe client got: {}",

@@ -227,7 +227,9 @@ impl Serve {
             ends.close();
             stop(&stopper);
         };
-        wait_for_signals(signals, stop, ledger, log.clone(), trace.clone())?;
+        // Its own calls are not traced: where nobody reads the trace, it would wait with everybody else, and nothing would
+        // be stopped.
+        wait_for_signals(signals, stop, ledger, log.clone())?;
         let result = bound.run(|_worker| {
             let demo = Demo::new(files.clone(), room.clone(), feed.clone());
             #[cfg(feature = "deflate")]
@@ -238,9 +240,8 @@ impl Serve {
         if let Some(log) = log {
             access_log::close(log);
         }
-        // The thread that waits for signals holds the trace too.
         if let Some(trace) = trace {
-            trace.finish();
+            super::trace::written(trace.finish())?;
         }
         let report = result.map_err(|error| error.to_string())?;
         if self.count_calls {
@@ -280,11 +281,9 @@ fn wait_for_signals(
     stop: impl Fn() + Send + 'static,
     ledger: Ledger,
     log: Option<AccessLog>,
-    trace: Option<Trace>,
 ) -> Result<(), String> {
     let terminal = Terminal::look();
     let wait = move || {
-        let _watched = trace.as_ref().map(Trace::watch_thread);
         let mut stopping = false;
         while let Ok(signal) = sys::wait(&signals) {
             match &log {

@@ -70,8 +70,19 @@ impl TraceCommand {
             }
         };
         // Also after a failure: what led to it is in there.
-        trace.finish();
-        ran
+        let ended = written(trace.finish());
+        let code = ran?;
+        ended.map(|()| code)
+    }
+}
+
+/// What came of writing the trace, as one line. A reader that has gone has seen what it wanted.
+pub(crate) fn written(ended: io::Result<()>) -> Result<(), String> {
+    match ended {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!(
+            "the trace is cut, for it could not be written: {error}; choose another place with --output"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -116,7 +127,7 @@ pub(crate) struct TraceOptions {
     #[arg(long = "connection", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     connection_numbers: Vec<u64>,
     /// Show only these calls and ring operations, by name, separated by commas
-    #[arg(long = "calls", value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long = "calls", value_name = "NAMES", value_delimiter = ',', value_parser = call_name)]
     calls: Vec<String>,
     /// Show only calls and ring operations that failed; "not ready" (EAGAIN) is among them
     #[arg(long = "errors")]
@@ -145,6 +156,34 @@ pub(crate) struct TraceOptions {
     /// Write to FILE [standard error]
     #[arg(long = "output", short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// A name as the trace spells it. Those of strace are taken where it has another.
+fn call_name(text: &str) -> Result<String, String> {
+    let name = match text {
+        "recvfrom" => "recv",
+        "pread" => "pread64",
+        "eventfd" => "eventfd2",
+        "accept" | "accept4" | "mio::Poll::poll()" => return Ok(text.to_owned()),
+        other => other,
+    };
+    if Call::NAMES.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    let first: String = name.chars().take(2).collect();
+    let like: Vec<&str> = Call::NAMES
+        .iter()
+        .copied()
+        .filter(|known| known.starts_with(&first))
+        .collect();
+    Err(match &like[..] {
+        [] => "no call or ring operation has this name; the trace shows them all without --calls"
+            .to_owned(),
+        like => format!(
+            "no call or ring operation has this name; there are {}",
+            like.join(", ")
+        ),
+    })
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

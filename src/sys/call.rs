@@ -157,6 +157,52 @@ pub enum OptionValue {
 }
 
 impl Call<'_> {
+    /// Every name that [`name`](Self::name) gives and that an operation of a ring has, in alphabetical order.
+    pub const NAMES: &'static [&'static str] = &[
+        "accept",
+        "accept4",
+        "bind",
+        "cancel",
+        "close",
+        "connect",
+        "epoll_create1",
+        "epoll_ctl",
+        "epoll_pwait2",
+        "epoll_wait",
+        "eventfd2",
+        "fcntl",
+        "fstat",
+        "getdents64",
+        "getpeername",
+        "getrandom",
+        "getrlimit",
+        "getsockname",
+        "getsockopt",
+        "io_uring_enter",
+        "io_uring_register",
+        "io_uring_setup",
+        "listen",
+        "openat",
+        "openat2",
+        "poll",
+        "pread64",
+        "read",
+        "recv",
+        "recvmsg",
+        "sched_setaffinity",
+        "send",
+        "sendfile",
+        "sendmsg",
+        "sendto",
+        "setrlimit",
+        "setsockopt",
+        "shutdown",
+        "socket",
+        "unshare",
+        "write",
+        "writev",
+    ];
+
     /// The call's name as the man page spells it: the key under which it is counted.
     pub fn name(&self) -> &'static str {
         match self {

@@ -61,6 +61,8 @@ pub(super) const LEVELS: Table = &[
     (libc::IPPROTO_IPV6 as u64, "SOL_IPV6"),
     (libc::SOL_PACKET as u64, "SOL_PACKET"),
 ];
+/// `IORING_ENTER_EXT_ARG` (5.11+)
+pub(super) const ENTER_EXT_ARG: u32 = 8;
 /// `io_uring_enter(2)`, from `linux/io_uring.h`.
 pub(super) const ENTER_FLAGS: Table = &[
     (1, "IORING_ENTER_GETEVENTS"),
@@ -83,6 +85,8 @@ pub(super) const SETUP_FLAGS: Table = &[
 ];
 /// `io_uring_register(2)`, from `linux/io_uring.h`.
 pub(super) const REGISTER_OPCODES: Table = &[
+    (4, "IORING_REGISTER_EVENTFD"),
+    (5, "IORING_UNREGISTER_EVENTFD"),
     (13, "IORING_REGISTER_FILES2"),
     (22, "IORING_REGISTER_PBUF_RING"),
 ];

@@ -10,6 +10,7 @@
 //! beyond their descriptor, nor what to do when a receive has ended.
 #![allow(unsafe_code, reason = "an operation that outlives its call")]
 
+use super::flags::ENTER_EXT_ARG;
 use super::hook::{ask, told};
 use super::{Call, Probe};
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -20,6 +21,8 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+/// `IORING_ENTER_GETEVENTS`
+const ENTER_GETEVENTS: u32 = 1;
 const RECEIVE: u64 = 1;
 const CANCEL: u64 = 2;
 
@@ -146,7 +149,7 @@ impl RingReceive {
             fd: self.ring.as_raw_fd(),
             to_submit: self.ring.submission().len() as u32,
             min_complete: want,
-            flags: 0,
+            flags: ENTER_EXT_ARG | if want > 0 { ENTER_GETEVENTS } else { 0 },
         };
         ask(probe, &call)?;
         let limit = Timespec::from(patience);

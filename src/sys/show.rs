@@ -348,8 +348,11 @@ impl Shown<'_> {
                 min_complete,
                 flags,
             } => {
+                // The argument is a structure with the time limit in it (io_uring_enter(2)).
+                let extended = flags & flags::ENTER_EXT_ARG != 0;
+                let argument = if extended { "..., 24" } else { "NULL, 0" };
                 let flags = Bits(flags.into(), flags::ENTER_FLAGS);
-                write!(f, "{fd}, {to_submit}, {min_complete}, {flags}, NULL, 0")
+                write!(f, "{fd}, {to_submit}, {min_complete}, {flags}, {argument}")
             }
             Call::IoUringRegister {
                 fd,

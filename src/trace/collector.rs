@@ -44,6 +44,7 @@ pub(super) fn start(
             count: 0,
             turns: HashMap::new(),
             joins: Joins::default(),
+            failure: None,
         }
         .run(&shared);
         drop(close);
@@ -76,6 +77,8 @@ struct Collector {
     /// The last turn of each thread, while nothing of it was shown.
     turns: HashMap<i32, Event>,
     joins: Joins,
+    /// The first error of a sink.
+    failure: Option<io::Error>,
 }
 
 impl Collector {
@@ -107,9 +110,22 @@ impl Collector {
             self.flush();
         }
         self.show_held(Duration::MAX);
-        for sink in &mut self.sinks {
-            let _ = sink.finish();
+        self.ask_each(|sink| sink.finish());
+        if let Some(error) = self.failure {
+            shared.fail(error);
         }
+    }
+
+    /// Asks every sink for something; one that fails is asked nothing more.
+    fn ask_each(&mut self, mut ask: impl FnMut(&mut Box<dyn Sink>) -> io::Result<()>) {
+        let failure = &mut self.failure;
+        self.sinks.retain_mut(|sink| match ask(sink) {
+            Ok(()) => true,
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
+            }
+        });
     }
 
     /// Shows what happened up to a time.
@@ -142,12 +158,11 @@ impl Collector {
         self.give(event);
     }
 
-    /// Gives an event to every sink; one that fails is given nothing more.
     fn give(&mut self, event: &Event) {
-        self.sinks.retain_mut(|sink| sink.event(event).is_ok());
+        self.ask_each(|sink| sink.event(event));
     }
 
     fn flush(&mut self) {
-        self.sinks.retain_mut(|sink| sink.flush().is_ok());
+        self.ask_each(|sink| sink.flush());
     }
 }

@@ -29,7 +29,7 @@
 //! sys::send(&mut probe, ours.as_fd(), b"ahoy")?;
 //! sys::recv(&mut probe, theirs.as_fd(), &mut [0; 16])?;
 //! drop(probe);
-//! trace.finish();
+//! trace.finish()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -149,6 +149,8 @@ struct Shared {
     began: Instant,
     began_wall: SystemTime,
     text_bytes: usize,
+    /// The first error of a sink, when the trace has ended.
+    failure: Mutex<Option<io::Error>>,
 }
 
 struct Handle {
@@ -172,6 +174,7 @@ impl Trace {
             began,
             began_wall,
             text_bytes: options.text_bytes,
+            failure: Mutex::default(),
         });
         let collector = collector::start(shared.clone(), sinks, options)?;
         Ok(Self(Arc::new(Handle {
@@ -220,7 +223,7 @@ impl Trace {
     /// let trace = Trace::start(vec![Box::new(Text::new(std::io::stderr()))], options)?;
     /// trace.capture(Beside::new(Plan::new([8080])))?;
     /// // … listen on port 8080, with `trace.recorder()` as the probe …
-    /// trace.finish();
+    /// trace.finish()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -236,8 +239,17 @@ impl Trace {
     }
 
     /// Ends the trace: what was told is written, sinks are finished. What is told later is lost.
-    pub fn finish(&self) {
+    ///
+    /// # Errors
+    /// The first error of a sink, told once: what it should have written is cut. The others are whole.
+    pub fn finish(&self) -> io::Result<()> {
         self.0.finish();
+        let failure = &self.shared().failure;
+        let failure = failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -272,6 +284,10 @@ impl Shared {
 
     fn since_began(&self, at: SystemTime) -> Duration {
         clock::since(self.began, at)
+    }
+
+    fn fail(&self, error: io::Error) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     fn note(&self, text: String) {

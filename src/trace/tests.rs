@@ -52,7 +52,7 @@ fn told(options: Options, story: impl FnOnce(&mut Recorder)) -> (Vec<Event>, Str
     let mut recorder = trace.recorder();
     story(&mut recorder);
     drop(recorder);
-    trace.finish();
+    trace.finish().unwrap();
     (kept.events(), kept.text())
 }
 
@@ -292,7 +292,7 @@ fn a_full_queue_waits_and_loses_nothing() {
             });
         }
     });
-    trace.finish();
+    trace.finish().unwrap();
     let events = kept.events();
     assert_eq!(events.len(), 200);
     assert!(events.is_sorted_by_key(|event| event.at));
@@ -321,7 +321,9 @@ fn a_sink_that_fails_takes_nobody_with_it() {
         sys::eventfd(&mut probe).unwrap();
     }
     drop(probe);
-    trace.finish();
+    let error = trace.finish().expect_err("one of them failed");
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    trace.finish().expect("it is told once");
     assert_eq!(kept.events().len(), 5);
 }
 
@@ -345,7 +347,7 @@ fn a_sink_that_panics_stops_nobody() {
     for _ in 0..20 {
         sys::eventfd(&mut probe).unwrap();
     }
-    trace.finish();
+    trace.finish().unwrap();
 }
 
 #[test]
@@ -362,7 +364,7 @@ fn what_is_told_late_finds_its_place() {
     drop(probe);
     let text = "earlier".to_owned();
     trace.tell(before, None, Kind::Note(text));
-    trace.finish();
+    trace.finish().unwrap();
     let events = kept.events();
     assert!(matches!(events[0].kind, Kind::Note(_)), "{events:?}");
     assert!(matches!(events[1].kind, Kind::Call(_)));
@@ -399,7 +401,7 @@ fn colours_are_for_terminals() {
     let text = Text::new(kept.clone()).colours(true);
     let trace = Trace::start(vec![Box::new(text)], Options::default()).unwrap();
     sys::eventfd(&mut trace.recorder()).unwrap();
-    trace.finish();
+    trace.finish().unwrap();
     assert!(
         kept.text().contains("\x1b[1meventfd2\x1b[0m("),
         "{}",
@@ -418,6 +420,6 @@ fn a_thread_is_watched_as_long_as_it_says() {
     });
     drop(watched);
     sys::eventfd(&mut sys::ThreadProbe).unwrap();
-    trace.finish();
+    trace.finish().unwrap();
     assert_eq!(kept.events().len(), 1);
 }

@@ -24,6 +24,10 @@ use std::time::Duration;
 use super::{Probe, Uring, Waker, sys};
 use crate::driver::Outside;
 
+/// `io_uring_register(2)`, `IORING_REGISTER_EVENTFD` and its opposite.
+const REGISTER_EVENTFD: u32 = 4;
+const UNREGISTER_EVENTFD: u32 = 5;
+
 impl<P: Probe> Uring<P> {
     /// Ends a wait of this ring, and an outer loop's if one was [promised](Outside::open_outside) before.
     pub(super) fn make_waker(&self) -> Waker {
@@ -41,17 +45,24 @@ impl<P: Probe> Outside for Uring<P> {
         if open == self.rings {
             return Ok(());
         }
-        let submitter = self.ring.io.submitter();
         if open {
             let bell = match self.bell.take() {
                 Some(bell) => bell,
                 None => Arc::new(sys::eventfd(&mut self.probe)?.into()),
             };
-            let registered = submitter.register_eventfd(bell.as_raw_fd());
+            let fd = bell.as_raw_fd();
+            let registered =
+                self.ring
+                    .register(&mut self.probe, REGISTER_EVENTFD, 1, |submitter| {
+                        submitter.register_eventfd(fd)
+                    });
             self.bell = Some(bell);
             registered?;
         } else {
-            submitter.unregister_eventfd()?;
+            self.ring
+                .register(&mut self.probe, UNREGISTER_EVENTFD, 0, |submitter| {
+                    submitter.unregister_eventfd()
+                })?;
         }
         self.rings = open;
         Ok(())

@@ -5,9 +5,8 @@
 //! long an IP address is; the length of a Unix name is found by halving.
 //!
 //! ```text
-//!   28 ─ fits ──▶ IPv6: done                        Unix ─▶ between 28 and 110
-//!   └─ refused ─▶ 16 ─ fits ──▶ IPv4: done          Unix ─▶ between 16 and 27
-//!                 └─ refused ─▶ 2 ─ fits ─▶ Unix: 3 ─ refused ─▶ no name: done
+//!   16 ─ fits ──▶ IPv4: done     IPv6 ─▶ 28: done     Unix ─▶ between 16 and 110
+//!   └─ refused ─▶ 2 ─ fits ─▶ Unix: 3 ─ refused ─▶ no name: done
 //! ```
 
 use std::os::fd::AsFd;
@@ -39,7 +38,7 @@ impl PeerName {
         let storage = unsafe { std::mem::zeroed() };
         Box::new(Self {
             storage,
-            asked: IPV6,
+            asked: IPV4,
             fits: 0,
             refused: TOO_LONG,
         })
@@ -48,7 +47,8 @@ impl PeerName {
     /// What to ask next; `None` when the length is known.
     fn next(&self) -> Option<u32> {
         match (self.fits, i32::from(self.storage.ss_family)) {
-            (0, _) => [IPV4, UNNAMED].into_iter().find(|len| *len < self.refused),
+            (0, _) => (UNNAMED < self.refused).then_some(UNNAMED),
+            (IPV4, libc::AF_INET6) => Some(IPV6),
             // Most Unix clients have no name: that takes one more question and not four.
             (UNNAMED, libc::AF_UNIX) if self.refused == IPV4 => Some(UNNAMED + 1),
             (fits, libc::AF_UNIX) if fits + 1 < self.refused => Some(fits.midpoint(self.refused)),

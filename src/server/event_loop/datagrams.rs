@@ -7,7 +7,7 @@ use super::raw::Raw;
 use super::{DatagramSocket, EventLoop, Protocol, SocketId, each};
 use crate::server::ServerError;
 use crate::server::bind::{OwnedPath, clear_stale};
-use crate::sys::{self, Address, Kind, Mode, Probe, Silent, UnixName};
+use crate::sys::{self, Address, Kind, Mode, Probe, ThreadProbe, UnixName};
 
 impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// Binds a datagram socket and receives on it: [`Protocol::datagram`]. Port 0, and a Unix socket without a name, let the
@@ -27,7 +27,7 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
         if let Some(path) = path {
             clear_stale(address, path, Kind::Datagram)?;
         }
-        let probe = &mut Silent;
+        let probe = &mut ThreadProbe;
         let socket = sys::socket(probe, address.family(), Kind::Datagram, Mode::Nonblocking)
             .map_err(listen)?;
         sys::bind(probe, socket.as_fd(), address).map_err(listen)?;
@@ -43,7 +43,7 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// # Errors
     /// The kernel refuses; the socket is closed then.
     pub fn adopt_datagram(&mut self, socket: OwnedFd) -> io::Result<DatagramSocket> {
-        let address = sys::getsockname(&mut Silent, socket.as_fd())?;
+        let address = sys::getsockname(&mut ThreadProbe, socket.as_fd())?;
         let token = each!(&mut self.engine, reactor => reactor.bind_datagram(socket))?;
         Ok(DatagramSocket {
             id: SocketId(token),

@@ -20,8 +20,9 @@ use crate::sys::{Address, Probe, Silent};
 /// A server of one worker whose turns are made by whoever owns it: in its own loop, or inside another one.
 ///
 /// Made by [`Server::into_loop`]. Everything that [`Bound::run`] serves is served here too, with the same limits. Only
-/// [`Server::workers`], [`Server::pin`], [`Server::own_tables`], [`Server::count_calls`] and [`Server::busy_poll`] mean
-/// nothing: the thread is the caller's.
+/// [`Server::workers`], [`Server::pin`], [`Server::own_tables`], [`Server::count_calls`], `Server::trace` and
+/// [`Server::busy_poll`] mean nothing: the thread is the caller's, and so is the probe
+/// ([`Server::into_watched_loop`]).
 ///
 /// ```
 /// use std::os::fd::AsFd;

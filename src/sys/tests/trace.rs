@@ -378,7 +378,7 @@ fn the_rest() {
     golden(
         &enter,
         Ok(3),
-        "io_uring_enter(4, 3, 1, IORING_ENTER_GETEVENTS|IORING_ENTER_EXT_ARG, NULL, 0) = 3",
+        "io_uring_enter(4, 3, 1, IORING_ENTER_GETEVENTS|IORING_ENTER_EXT_ARG, ..., 24) = 3",
     );
     golden(
         &Call::IoUringSetup {
