@@ -55,7 +55,7 @@ fn the_readme_shows_what_is_printed() {
     let write = env::var("LONGSHORE_BOOK").as_deref() == Ok("write");
     let mode = if write { Mode::Write } else { Mode::Compare };
     let hint = "To write fresh output: LONGSHORE_BOOK=write cargo test --test book";
-    fail_on(&outputs(&process::root(), mode, "README"), hint);
+    fail_on(&outputs(process::root(), mode, "README"), hint);
 }
 
 #[test]
