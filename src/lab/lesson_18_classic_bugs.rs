@@ -386,6 +386,7 @@ fn completed(frame: &Frame, receive: &mut sys::RingReceive) -> io::Result<usize>
 }
 
 #[cfg(not(feature = "io-uring"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
 fn close_in_flight(frame: &Frame) -> io::Result<Option<Row>> {
     frame.refused(
         "io_uring",
