@@ -61,10 +61,12 @@ fn echo(
         }
         let count = sys::recv(probe, fd, &mut buffer)?;
         if count == 0 {
+            // The end may also be that of this program's own `shutdown`. Asked before the peer hears our end, upon which it
+            // may stop the program.
+            let is_ours = live.is_stopping();
             // Everything that came was sent before this: what is left to say is that nothing follows.
             sys::shutdown(probe, fd, How::Write)?;
-            // The end may also be that of this program's own `shutdown`.
-            return Ok(if live.is_stopping() {
+            return Ok(if is_ours {
                 Ended::Stopped
             } else {
                 Ended::InOrder
