@@ -457,12 +457,8 @@ fn a_real_conversation() {
     let mut strace = Strace::new(Vec::new()).text_max(3);
     let fd = sys::socket(&mut strace, Family::Inet, Kind::Stream, Mode::Blocking).unwrap();
     let number = fd.as_raw_fd();
-    sys::setsockopt(
-        &mut strace,
-        fd.as_fd(),
-        &sys::SocketOption::ReuseAddress(true),
-    )
-    .unwrap();
+    let reuse = sys::SocketOption::ReuseAddress(true);
+    sys::setsockopt(&mut strace, fd.as_fd(), &reuse).unwrap();
     sys::bind(&mut strace, fd.as_fd(), &address("127.0.0.1:0")).unwrap();
     let (client, server) = tcp_pair();
     sys::send(&mut strace, client.as_fd(), b"ahoy").unwrap();
