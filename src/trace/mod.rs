@@ -211,7 +211,7 @@ impl Trace {
         let _ = shared.tell(shared.since_began(at), between, kind);
     }
 
-    /// Captures packets beside the calls until the trace is finished; see [`Beside`](packets::Beside). Whatever comes to
+    /// Captures packets beside the calls until the trace is finished; see [`Beside`]. Whatever comes to
     /// the plan's ports when this has returned is seen.
     ///
     /// ```no_run
@@ -229,7 +229,7 @@ impl Trace {
     /// ```
     ///
     /// # Errors
-    /// See [`CaptureError`](packets::CaptureError): mostly that `CAP_NET_RAW` is missing. The trace goes on without.
+    /// See [`CaptureError`]: mostly that `CAP_NET_RAW` is missing. The trace goes on without.
     pub fn capture(&self, mut beside: Beside) -> Result<(), CaptureError> {
         beside.start(&self.0.shared)?;
         let captures = &self.0.beside;
