@@ -167,7 +167,7 @@ pub(crate) fn memory_full(connection: u32, limit_bytes: usize) {
 }
 
 /// A handler panicked; the panic hook has said where. ERROR: `connection`, and `call`: which of its functions, as
-/// `request`.
+/// `request`. `connection` is `u32::MAX` where the call concerned none.
 pub(crate) fn handler_panicked(connection: u32, call: &'static str) {
     tell!(
         ERROR,

@@ -78,6 +78,9 @@ pub(crate) trait Service {
         self.accepted(NO_LISTENER, io)
     }
 
+    /// A stop was asked for. Comes before everything else that the stop brings about.
+    fn stop_begun(&mut self) {}
+
     /// Something happened that concerns no connection.
     fn aside(&mut self, aside: Aside<'_>) {
         let _ = aside;

@@ -232,6 +232,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             return;
         }
         self.shared.stopping = true;
+        self.service.stop_begun();
         self.stop_at = Some(self.shared.now.after(self.shared.timeouts.stop));
         for listener in std::mem::take(&mut self.listeners) {
             self.driver.stop_listening(listener);

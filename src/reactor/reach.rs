@@ -28,6 +28,8 @@ const DATAGRAMS_IN_FLIGHT_MAX: u32 = 256;
 struct Connecting {
     token: Token,
     key: u64,
+    /// When it is given up.
+    due: Tick,
 }
 
 /// What there is beside the connections that were accepted.
@@ -65,12 +67,10 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         key: u64,
     ) -> io::Result<()> {
         let token = self.driver.connect(to, from)?;
-        let before = self
-            .reach
-            .connecting
-            .insert(token.index, Connecting { token, key });
-        debug_assert!(before.is_none(), "an index has one user");
         let due = self.present().after(ticks);
+        let connecting = Connecting { token, key, due };
+        let before = self.reach.connecting.insert(token.index, connecting);
+        debug_assert!(before.is_none(), "an index has one user");
         self.deadlines.set(token.index, due);
         self.wants_a_turn();
         Ok(())
@@ -219,11 +219,12 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         }
     }
 
-    /// The deadline of something has passed that is not in the table.
+    /// The deadline of something has passed that is not in the table. It may have waited for its turn so long that the index
+    /// has another user by now, who is not due.
     #[cold]
-    pub(super) fn connect_timed_out(&mut self, index: u32) {
-        if let Some(connecting) = self.reach.connecting.get(&index) {
-            let token = connecting.token;
+    pub(super) fn connect_timed_out(&mut self, index: u32, now: Tick) {
+        let connecting = self.reach.connecting.get(&index);
+        if let Some(&Connecting { token, .. }) = connecting.filter(|one| one.due <= now) {
             self.failed_elsewhere(token, io::ErrorKind::TimedOut.into());
         }
     }

@@ -300,6 +300,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         let now = self.shared.now;
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = Some(Tick::NEVER);
+            self.give_up_connecting();
             for token in self.tokens() {
                 self.with_connection(token, |connection, _, _| {
                     connection.stream.end();
@@ -324,7 +325,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                 self.expire(token, now);
                 in_flight += u32::from(self.is_in_flight(token));
             } else {
-                self.connect_timed_out(index);
+                self.connect_timed_out(index, now);
             }
         }
     }

@@ -49,13 +49,16 @@ pub struct Errands {
     /// Datagrams wait for others that are in flight.
     pub(super) stuck: bool,
     pub(super) stop: bool,
+    /// The loop stops: nothing is begun any more.
+    pub(super) stopping: bool,
     calls: VecDeque<Token>,
     called: HashSet<Token>,
 }
 
 impl Errands {
     /// Connects. Answered by [`Protocol::opened`](super::Protocol::opened) with
-    /// [`Origin::Connected`](super::Origin::Connected), or by [`Protocol::failed`](super::Protocol::failed).
+    /// [`Origin::Connected`](super::Origin::Connected), or by [`Protocol::failed`](super::Protocol::failed): at once when
+    /// the loop [stops](Self::is_stopping).
     pub fn connect(&mut self, connect: impl Into<Connect>) {
         self.connects.push(connect.into());
     }
@@ -103,6 +106,11 @@ impl Errands {
     /// Stops the loop, as [`EventLoop::stop`](super::EventLoop::stop).
     pub fn stop(&mut self) {
         self.stop = true;
+    }
+
+    /// Whether the loop stops, or was asked to: who would connect again need not try.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping || self.stop
     }
 
     pub(super) fn ask_peer(&mut self, token: Token) {

@@ -185,7 +185,7 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
     }
 
     /// Connects. Answered by [`Protocol::opened`] with [`Origin::Connected`], or by [`Protocol::failed`]: perhaps already
-    /// when this returns.
+    /// when this returns, and always so once the loop stops (`ConnectionAborted`).
     pub fn connect(&mut self, connect: impl Into<Connect>) {
         self.begin_connect(&connect.into());
         self.run_errands();
@@ -195,8 +195,8 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// another thread, another process or a library. Whether it blocks is set as the backend needs it.
     ///
     /// # Errors
-    /// There are [`connections_max`](LoopOptions::connections_max) connections, or the kernel refuses. The socket is closed
-    /// then.
+    /// There are [`connections_max`](LoopOptions::connections_max) connections, the loop stops (`ConnectionAborted`), or the
+    /// kernel refuses. The socket is closed then.
     pub fn adopt(&mut self, stream: OwnedFd, key: u64) -> io::Result<ConnectionId> {
         self.check_room()?;
         let token = each!(&mut self.engine, reactor => reactor.adopt(stream, key))?;
@@ -242,6 +242,9 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// Stops accepting and connecting, tells each connection ([`Protocol::stopping`]), and closes what is left when
     /// [`Limits::stop_timeout`](crate::Limits::stop_timeout) has passed. A second call closes everything at once. Turns have
     /// to be made until [`is_finished`](Self::is_finished). [`Letterbox::stop`] does it from another thread.
+    ///
+    /// From then on whoever asks to connect or adopt is answered by [`Protocol::failed`] with `ConnectionAborted`. What is
+    /// asked for within that answer is dropped without another, or a protocol that tries again would never end.
     pub fn stop(&mut self) {
         self.engine.stop();
         self.run_errands();
@@ -311,7 +314,11 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
         each!(&self.engine, reactor => reactor.held_bytes())
     }
 
+    /// Whether another connection may begin.
     fn check_room(&self) -> io::Result<()> {
+        if self.engine.service().errands.is_stopping() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         let live = each!(&self.engine, reactor => reactor.live_and_connecting());
         if live < self.connections_max {
             Ok(())
@@ -333,10 +340,7 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
             })
         });
         if let Err(error) = begun {
-            let Raw {
-                protocol, errands, ..
-            } = self.engine.service_mut();
-            protocol.failed(*key, error, errands);
+            self.engine.service_mut().refuse(*key, error);
         }
     }
 
@@ -346,10 +350,14 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
         if !errands.are_due() {
             return false;
         }
+        if std::mem::take(&mut errands.stop) {
+            // First: what it gives up may ask for more, which is answered below, because no turn may follow.
+            self.engine.stop();
+        }
+        let errands = &mut self.engine.service_mut().errands;
         let connects = std::mem::take(&mut errands.connects);
         let adopts = std::mem::take(&mut errands.adopts);
         let peers = std::mem::take(&mut errands.peers);
-        let stop = std::mem::take(&mut errands.stop);
         for connect in &connects {
             self.begin_connect(connect);
         }
@@ -358,19 +366,13 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
                 .check_room()
                 .and_then(|()| each!(&mut self.engine, reactor => reactor.adopt(stream, key)));
             if let Err(error) = adopted {
-                let Raw {
-                    protocol, errands, ..
-                } = self.engine.service_mut();
-                protocol.failed(key, error, errands);
+                self.engine.service_mut().refuse(key, error);
             }
         }
         for token in peers {
             each!(&mut self.engine, reactor => reactor.ask_peer(token));
         }
         self.send_datagrams();
-        if stop {
-            self.engine.stop();
-        }
         true
     }
 }

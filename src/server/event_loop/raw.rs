@@ -5,6 +5,7 @@
 //!                         └──▶ Errands, run by the EventLoop when the turn is over
 //! ```
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::wire::{Deadline, Reins};
@@ -14,6 +15,9 @@ use crate::conn::{Io, Origin, Service};
 use crate::driver::{Aside, Token};
 use crate::events;
 use crate::sys::Address;
+
+/// Whose call panicked, if it concerned no connection.
+const NOBODY: u32 = u32::MAX;
 
 /// What a connection keeps.
 pub(crate) struct State<C> {
@@ -51,9 +55,28 @@ impl<P: Protocol> Raw<P> {
         let (before, muted) = (io.said(), io.is_half_closed());
         let mut wire = Wire::new(io, &mut self.errands, reins);
         let protocol = &mut self.protocol;
-        let returned = guarded(wire.id(), name, || call(protocol, application, &mut wire));
+        let returned = guarded(wire.id().0.index, name, || call(protocol, application, &mut wire));
         settle(returned.is_some(), before, muted, reins, io);
         returned
+    }
+
+    /// Tells the protocol that a connection does not come about.
+    fn fail(&mut self, key: u64, error: io::Error) {
+        let Self {
+            protocol, errands, ..
+        } = self;
+        guarded(NOBODY, "failed", || protocol.failed(key, error, errands));
+    }
+
+    /// As [`fail`](Self::fail), outside of a turn. When the loop stops, what the protocol asks for in answer is dropped: it
+    /// would be refused again, and so without end.
+    pub(super) fn refuse(&mut self, key: u64, error: io::Error) {
+        let (connects, adopts) = (self.errands.connects.len(), self.errands.adopts.len());
+        self.fail(key, error);
+        if self.errands.is_stopping() {
+            self.errands.connects.truncate(connects);
+            self.errands.adopts.truncate(adopts);
+        }
     }
 
     fn open(&mut self, origin: Origin, io: &mut Io<'_>) -> State<P::Connection> {
@@ -61,7 +84,7 @@ impl<P: Protocol> Raw<P> {
         io.expire_in(io.shared.timeouts.first_byte);
         let mut wire = Wire::new(io, &mut self.errands, &mut reins);
         let protocol = &mut self.protocol;
-        let application = guarded(wire.id(), "opened", || protocol.opened(origin, &mut wire));
+        let application = guarded(wire.id().0.index, "opened", || protocol.opened(origin, &mut wire));
         settle(application.is_some(), 0, false, &mut reins, io);
         if !io.has_room(1) {
             // Whoever comes at the ceiling would have nothing to keep even half a line in.
@@ -93,11 +116,11 @@ fn settle(fine: bool, before: usize, muted: bool, reins: &mut Reins, io: &mut Io
 }
 
 /// Calls the protocol's function `name`. A panic is reported by the panic hook, as usual; here it costs one connection.
-fn guarded<R>(connection: ConnectionId, name: &'static str, call: impl FnOnce() -> R) -> Option<R> {
+fn guarded<R>(connection: u32, name: &'static str, call: impl FnOnce() -> R) -> Option<R> {
     // The protocol may be left half-changed: that is the application's own state, and it chose to go on.
     let returned = catch_unwind(AssertUnwindSafe(call)).ok();
     if returned.is_none() {
-        events::handler_panicked(connection.0.index, name);
+        events::handler_panicked(connection, name);
     }
     returned
 }
@@ -114,12 +137,16 @@ impl<P: Protocol> Service for Raw<P> {
         self.open(origin, io)
     }
 
+    fn stop_begun(&mut self) {
+        self.errands.stopping = true;
+    }
+
     fn aside(&mut self, aside: Aside<'_>) {
         let Self {
             protocol, errands, ..
         } = self;
         match aside {
-            Aside::Failed { key, error } => protocol.failed(key, error, errands),
+            Aside::Failed { key, error } => self.fail(key, error),
             Aside::Datagram {
                 socket,
                 from,
@@ -132,18 +159,25 @@ impl<P: Protocol> Service for Raw<P> {
                     bytes,
                     truncated,
                 };
-                guarded(ConnectionId(socket), "datagram", || {
+                guarded(socket.index, "datagram", || {
                     protocol.datagram(datagram, errands);
                 });
             }
             Aside::Undelivered { socket, error } => {
                 errands.stuck = false;
-                protocol.undelivered(SocketId(socket), error, errands);
+                guarded(socket.index, "undelivered", || {
+                    protocol.undelivered(SocketId(socket), error, errands);
+                });
             }
         }
     }
 
     fn received(&mut self, state: &mut Self::State, input: &mut Input<'_>, io: &mut Io<'_>) {
+        if state.reins.broken {
+            events::handler_panicked(io.token.index, "missing");
+            io.reset();
+            return;
+        }
         if io.wants_no_input() {
             // Left unread: it waits, and so does the peer.
             return;
@@ -167,7 +201,13 @@ impl<P: Protocol> Service for Raw<P> {
         let Some(application) = state.application.as_mut() else {
             return fresh.len();
         };
-        self.protocol.missing(application, stored, fresh)
+        // The connection cannot be ended here: `received`, which comes next, does it, and tells of the panic.
+        let protocol = &mut self.protocol;
+        let call = AssertUnwindSafe(|| protocol.missing(application, stored, fresh));
+        catch_unwind(call).unwrap_or_else(|_| {
+            state.reins.broken = true;
+            fresh.len()
+        })
     }
 
     fn ended(&mut self, state: &mut Self::State, unfinished: bool, io: &mut Io<'_>) {
@@ -199,12 +239,18 @@ impl<P: Protocol> Service for Raw<P> {
     }
 
     fn letter(&mut self, mail: Self::Mail) {
-        self.protocol.letter(mail, None, &mut self.errands);
+        let Self {
+            protocol, errands, ..
+        } = self;
+        guarded(NOBODY, "letter", || protocol.letter(mail, None, errands));
     }
 
     fn lost(&mut self, token: Token, mail: Self::Mail) {
         let to = Some(ConnectionId(token));
-        self.protocol.letter(mail, to, &mut self.errands);
+        let Self {
+            protocol, errands, ..
+        } = self;
+        guarded(token.index, "letter", || protocol.letter(mail, to, errands));
     }
 
     fn has_calls(&self) -> bool {
@@ -265,6 +311,6 @@ impl<P: Protocol> Service for Raw<P> {
             protocol, errands, ..
         } = self;
         let id = ConnectionId(token);
-        guarded(id, "closed", || protocol.closed(id, application, errands));
+        guarded(token.index, "closed", || protocol.closed(id, application, errands));
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Reins {
     pub(super) deadline: Deadline,
     /// The protocol wants no input.
     pub(super) held: bool,
+    /// The protocol panicked in a call that could not reset the connection.
+    pub(super) broken: bool,
 }
 
 /// A connection during one call of its [`Protocol`](super::Protocol).
