@@ -6,8 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
+use longshore::buf::Input;
 use longshore::sys::{Address, Count};
-use longshore::{Connect, EventLoop, Limits, MailError, Origin};
+use longshore::{
+    Connect, ConnectionId, Errands, EventLoop, Limits, MailError, Origin, Protocol, Wire,
+};
 
 use super::{BACKENDS, Peer, Script, Seen, listen, listening, options, until};
 
@@ -254,5 +257,135 @@ fn system_calls_can_be_watched() {
             _ => counts.call("recv").calls as usize,
         };
         assert!(received > 0, "{backend}: {counts:?}");
+    }
+}
+
+/// Connects again whenever a connection is over or does not come about.
+struct Stubborn {
+    to: Address,
+    failed: u32,
+    heard_of_the_stop: bool,
+}
+
+impl Stubborn {
+    fn again(&self) -> Connect {
+        Connect::to(self.to.clone()).key(1)
+    }
+}
+
+impl Protocol for Stubborn {
+    type Connection = ();
+    type Mail = ();
+
+    fn opened(&mut self, _: Origin, wire: &mut Wire<'_, '_>) {
+        wire.errands().connect(self.again());
+        wire.errands().stop();
+    }
+
+    fn received(&mut self, (): &mut (), input: &mut Input<'_>, _: &mut Wire<'_, '_>) {
+        input.take_all();
+    }
+
+    fn closed(&mut self, _: ConnectionId, (): (), errands: &mut Errands) {
+        errands.connect(self.again());
+    }
+
+    fn failed(&mut self, _: u64, error: std::io::Error, errands: &mut Errands) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        self.failed += 1;
+        self.heard_of_the_stop |= errands.is_stopping();
+        let (ours, _) = UnixStream::pair().unwrap();
+        errands.adopt(ours.into(), 1);
+        errands.connect(self.again());
+    }
+}
+
+#[test]
+fn a_stop_ends_a_protocol_that_always_connects_again() {
+    for backend in BACKENDS {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let protocol = Stubborn {
+            to: listener.local_addr().unwrap().into(),
+            failed: 0,
+            heard_of_the_stop: false,
+        };
+        let limits = Limits {
+            linger_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let mut event_loop =
+            EventLoop::with_options(protocol, &options(backend).limits(limits)).unwrap();
+        let again = event_loop.protocol().again();
+        event_loop.connect(again);
+        event_loop.run().unwrap();
+        assert!(event_loop.is_finished(), "{backend}");
+        // The one asked for together with the stop, and the one asked for by `closed`.
+        assert_eq!(event_loop.protocol().failed, 2, "{backend}");
+        assert!(event_loop.protocol().heard_of_the_stop, "{backend}");
+
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let refused = event_loop.adopt(ours.into(), 2).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionAborted);
+        let again = event_loop.protocol().again();
+        event_loop.connect(again);
+        assert_eq!(
+            event_loop.protocol().failed,
+            3,
+            "answered at once, and once"
+        );
+    }
+}
+
+/// Panics where it is asked how much is missing, and where a letter comes.
+struct Fragile;
+
+impl Protocol for Fragile {
+    type Connection = ();
+    type Mail = ();
+
+    fn opened(&mut self, _: Origin, _: &mut Wire<'_, '_>) {}
+
+    fn received(&mut self, (): &mut (), input: &mut Input<'_>, wire: &mut Wire<'_, '_>) {
+        if input.unread().ends_with(b"\n") {
+            wire.say(input.take_all());
+        }
+    }
+
+    fn missing(&mut self, (): &mut (), stored: &[u8], _: &[u8]) -> usize {
+        panic!("a protocol's bug, on purpose, behind {stored:?}");
+    }
+
+    fn letter(&mut self, (): (), _: Option<ConnectionId>, _: &mut Errands) {
+        panic!("a protocol's bug, on purpose");
+    }
+}
+
+#[test]
+fn a_panic_where_nothing_can_be_said_costs_no_more_than_a_connection() {
+    for backend in BACKENDS {
+        let mut event_loop = EventLoop::with_options(Fragile, &options(backend)).unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        event_loop.adopt(ours.into(), 1).unwrap();
+        theirs.write_all(b"half ").unwrap();
+        until(&mut event_loop, "the first half", |event_loop| {
+            event_loop.held_bytes() > 0
+        });
+        theirs.write_all(b"a line\n").unwrap();
+        until(&mut event_loop, "the reset", |event_loop| {
+            event_loop.connections() == 0
+        });
+        let answer = theirs.read(&mut [0; 16]);
+        assert!(!matches!(answer, Ok(1..)), "{backend}: {answer:?}");
+
+        event_loop.letterbox().send(()).unwrap();
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        event_loop.adopt(ours.into(), 2).unwrap();
+        theirs.write_all(b"alive\n").unwrap();
+        let mut answer = [0; 6];
+        until(&mut event_loop, "an answer", |_| {
+            theirs.read_exact(&mut answer).is_ok()
+        });
     }
 }

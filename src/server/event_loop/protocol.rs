@@ -9,8 +9,8 @@ use crate::sys::Address;
 /// A protocol over raw sockets: gives the bytes of all connections of an [`EventLoop`](super::EventLoop) a meaning.
 ///
 /// One value serves all of them, on one thread, so it needs no locks. Everything that is passed in is lent for the call.
-/// What is said in a call leaves when the call returns, in one send. A panic costs the connection, if
-/// the call concerned one, and not the loop.
+/// What is said in a call leaves when the call returns, in one send. A panic costs the connection, if the
+/// call concerned one, and not the loop.
 ///
 /// The calls of a connection come in this order:
 ///

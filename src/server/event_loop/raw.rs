@@ -55,7 +55,9 @@ impl<P: Protocol> Raw<P> {
         let (before, muted) = (io.said(), io.is_half_closed());
         let mut wire = Wire::new(io, &mut self.errands, reins);
         let protocol = &mut self.protocol;
-        let returned = guarded(wire.id().0.index, name, || call(protocol, application, &mut wire));
+        let returned = guarded(wire.id().0.index, name, || {
+            call(protocol, application, &mut wire)
+        });
         settle(returned.is_some(), before, muted, reins, io);
         returned
     }
@@ -84,7 +86,9 @@ impl<P: Protocol> Raw<P> {
         io.expire_in(io.shared.timeouts.first_byte);
         let mut wire = Wire::new(io, &mut self.errands, &mut reins);
         let protocol = &mut self.protocol;
-        let application = guarded(wire.id().0.index, "opened", || protocol.opened(origin, &mut wire));
+        let application = guarded(wire.id().0.index, "opened", || {
+            protocol.opened(origin, &mut wire)
+        });
         settle(application.is_some(), 0, false, &mut reins, io);
         if !io.has_room(1) {
             // Whoever comes at the ceiling would have nothing to keep even half a line in.
@@ -311,6 +315,8 @@ impl<P: Protocol> Service for Raw<P> {
             protocol, errands, ..
         } = self;
         let id = ConnectionId(token);
-        guarded(token.index, "closed", || protocol.closed(id, application, errands));
+        guarded(token.index, "closed", || {
+            protocol.closed(id, application, errands)
+        });
     }
 }
