@@ -165,6 +165,9 @@ pub fn recv_packet(
     buf: &mut [u8],
 ) -> io::Result<Captured> {
     const TIME: usize = nix_socket::cmsg_space::<TimeSpec>();
+    /// Aligned for the cmsghdr at its start, which is read where it lies (cmsg(3)).
+    #[repr(align(8))]
+    struct Control([u8; TIME]);
     let (fd, flags) = (fd.as_raw_fd(), libc::MSG_TRUNC);
     retry(|| {
         let asked = Call::Recvmsg {
@@ -175,10 +178,10 @@ pub fn recv_packet(
             flags,
         };
         ask(probe, &asked)?;
-        let mut control = [0u8; TIME];
+        let mut control = Control([0; TIME]);
         let mut parts = [IoSliceMut::new(buf)];
         let wanted = MsgFlags::MSG_TRUNC;
-        let answer = nix_socket::recvmsg::<LinkAddr>(fd, &mut parts, Some(&mut control), wanted);
+        let answer = nix_socket::recvmsg::<LinkAddr>(fd, &mut parts, Some(&mut control.0), wanted);
         let received = answer.map_err(io::Error::from).map(|message| {
             let outgoing = message
                 .address
