@@ -36,6 +36,9 @@ pub(crate) struct ListenOptions {
     pub(crate) options: Vec<SocketOption>,
 }
 
+/// The longest queue asked for. No kernel grants a longer one, and drivers can reckon with twice as many without overflow.
+const BACKLOG_MAX: i32 = i32::MAX / 4;
+
 impl Listener {
     /// socket(2), setsockopt(2), bind(2), listen(2), getsockname(2).
     pub(crate) fn open(
@@ -58,16 +61,14 @@ impl Listener {
             sys::setsockopt(probe, fd.as_fd(), option)?;
         }
         sys::bind(probe, fd.as_fd(), address)?;
-        sys::listen(
-            probe,
-            fd.as_fd(),
-            i32::try_from(how.backlog).unwrap_or(i32::MAX),
-        )?;
+        let backlog = i32::try_from(how.backlog).unwrap_or(BACKLOG_MAX);
+        let backlog = backlog.min(BACKLOG_MAX);
+        sys::listen(probe, fd.as_fd(), backlog)?;
         let address = sys::getsockname(probe, fd.as_fd())?;
         Ok(Self {
             fd,
             address,
-            backlog: how.backlog,
+            backlog: backlog.unsigned_abs(),
         })
     }
 
