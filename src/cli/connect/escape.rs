@@ -72,6 +72,20 @@ pub(super) fn escaped(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A text that becomes part of a line of our own: line ends and tabs are shown too, so that a stranger cannot begin
+/// another line, which would look like one of ours.
+pub(super) fn escaped_line(bytes: &[u8]) -> String {
+    let mut line = Vec::new();
+    for byte in escaped(bytes).bytes() {
+        // In UTF-8 such a byte is no part of another character.
+        match byte {
+            b'\n' | b'\r' | b'\t' => hex(byte, &mut line),
+            other => line.push(other),
+        }
+    }
+    String::from_utf8_lossy(&line).into_owned()
+}
+
 fn hex(byte: u8, out: &mut Vec<u8>) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "\\x{byte:02x}");

@@ -190,12 +190,14 @@ impl Connect {
         sys::restore_sigpipe().map_err(|error| format!("cannot restore SIGPIPE: {error}"))?;
         let probe = Shared::new(probes());
         let output = &mut Output::new(probe.clone(), self.escape, self.verbose);
-        match &self.target {
+        let spoken = match &self.target {
             Target::Stream(place) => self.stream(&probe, place, output),
             Target::Datagrams(place) => self.datagrams(&probe, place, output),
             Target::Http(url) => self.http(&probe, url, output),
             Target::WebSocket(url) => self.websocket(&probe, url, output),
-        }?;
+        };
+        // An error may quote the peer, and is one line.
+        spoken.map_err(|error| escape::escaped_line(error.as_bytes()))?;
         Ok(ExitCode::SUCCESS)
     }
 

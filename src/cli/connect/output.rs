@@ -12,9 +12,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
 
-use longshore::sys::{self, Probe};
+use longshore::sys::{self, POLLOUT, PollFd, Probe};
 
-use super::escape::{Escaper, escaped};
+use super::escape::{Escaper, escaped_line};
 
 /// One probe for all who make calls on this thread.
 pub(super) struct Shared<P>(Rc<RefCell<P>>);
@@ -109,11 +109,22 @@ impl<P: Probe> Output<P> {
             let written = self
                 .probe
                 .call(|probe| sys::write(probe, stdout.as_fd(), rest));
-            let count =
-                written.map_err(|error| format!("cannot write to standard output: {error}"))?;
-            rest = &rest[count..];
+            match written {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for_room()?,
+                Err(error) => return Err(format!("cannot write to standard output: {error}")),
+            }
         }
         Ok(())
+    }
+
+    /// Whoever shares standard output with us may have made it non-blocking: a shell's job, a terminal that standard input
+    /// is open on as well.
+    fn wait_for_room(&self) -> Result<(), String> {
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(stdout.as_fd(), POLLOUT)];
+        let ready = self.probe.call(|probe| sys::poll(probe, &mut fds, None));
+        ready.map(drop).map_err(|error| format!("poll: {error}"))
     }
 
     /// With `-v`: what happens, as a line on standard error.
@@ -137,15 +148,16 @@ impl<P: Probe> Output<P> {
 
 /// One line on standard error, whose reader may have gone.
 pub(super) fn told(line: &str) {
-    let line = format!("{}\n", escaped(line.as_bytes()));
+    let line = format!("{}\n", escaped_line(line.as_bytes()));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// The lines of a head, each behind a mark for its direction.
 pub(super) fn told_head(mark: char, head: &[u8]) {
     for line in head.split_inclusive(|&byte| byte == b'\n') {
-        let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-        told(format!("{mark} {}", escaped(line)).trim_end());
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        told(format!("{mark} {}", escaped_line(line)).trim_end());
     }
 }
 

@@ -56,3 +56,11 @@ fn nothing_that_drives_a_terminal_gets_through() {
         }
     }
 }
+
+#[test]
+fn what_stands_in_a_line_begins_no_other() {
+    let forged = escaped_line(b"bye\r\n* closed with 1000\n\t\x1b[m");
+    assert_eq!(forged, "bye\\x0d\\x0a* closed with 1000\\x0a\\x09\\x1b[m");
+    assert_eq!(escaped_line(forged.as_bytes()), forged, "twice is once");
+    assert_eq!(escaped_line("plain ünï".as_bytes()), "plain ünï");
+}
