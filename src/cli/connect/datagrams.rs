@@ -38,7 +38,7 @@ pub(super) fn run<P: Probe>(
     terms: &Terms,
 ) -> Result<(), String> {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
-    let mut lines = Lines::new(DATAGRAM_BYTES_MAX);
+    let mut lines = Lines::new(DATAGRAM_BYTES_MAX, terms.whole);
     let mut heard = Instant::now();
     loop {
         let ended = !source.is_open() && !source.never_reads();
@@ -66,12 +66,11 @@ pub(super) fn run<P: Probe>(
         if input {
             let more = source.read(probe)?;
             let is_last = more.is_none();
-            lines.push(more.unwrap_or_default())?;
-            if !terms.whole {
-                while let Some(line) = lines.next_line() {
-                    send(probe, opened, line)?;
-                }
+            let fits = lines.push(more.unwrap_or_default());
+            while let Some(line) = lines.next_line() {
+                send(probe, opened, line)?;
             }
+            fits?;
             if is_last && let Some(line) = lines.last() {
                 send(probe, opened, line)?;
             }

@@ -13,23 +13,27 @@ pub(super) struct Lines {
     /// How long the line in hand is.
     unfinished: usize,
     line_bytes_max: usize,
+    /// The input to its end is one message: line ends are part of it.
+    whole: bool,
 }
 
 impl Lines {
-    pub(super) const fn new(line_bytes_max: usize) -> Self {
+    /// With `whole` the limit holds for all of the input, which [`last`](Self::last) gives.
+    pub(super) const fn new(line_bytes_max: usize, whole: bool) -> Self {
         Self {
             bytes: Vec::new(),
             start: 0,
             seen: 0,
             unfinished: 0,
             line_bytes_max,
+            whole,
         }
     }
 
     /// Adds what was read.
     ///
     /// # Errors
-    /// The line in hand is too long.
+    /// The line in hand is too long. Those before it can still be taken.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.bytes.drain(..self.start);
         self.seen -= self.start;
@@ -37,17 +41,21 @@ impl Lines {
         self.bytes.extend_from_slice(bytes);
         let limit = self.line_bytes_max;
         self.unfinished = match memchr::memrchr(b'\n', bytes) {
-            Some(end) => bytes.len() - end - 1,
-            None => self.unfinished + bytes.len(),
+            Some(end) if !self.whole => bytes.len() - end - 1,
+            _ => self.unfinished + bytes.len(),
         };
         if self.unfinished > limit {
-            return Err(format!("a line of the input has more than {limit} bytes"));
+            let what = if self.whole { "the" } else { "a line of the" };
+            return Err(format!("{what} input has more than {limit} bytes"));
         }
         Ok(())
     }
 
     /// The next whole line, without its LF or CRLF.
     pub(super) fn next_line(&mut self) -> Option<&[u8]> {
+        if self.whole {
+            return None;
+        }
         let found = memchr::memchr(b'\n', &self.bytes[self.seen..]);
         let Some(length) = found else {
             self.seen = self.bytes.len();

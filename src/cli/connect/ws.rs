@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   poll(0, socket) ─┬─ input ──▶ lines ──▶ send, masked frames
-//!                    ├─ socket ─▶ next … until it has nothing more ──▶ lines on standard output
+//!                    ├─ socket ─▶ next … until it has nothing more, or a round is full ──▶ lines on standard output
 //!                    └─ neither for --ping-interval ─▶ ping; then nothing at all: the server is gone
 //!
 //!   end of input ─▶ Close 1000 ─▶ what was under way … ◀─ Close ─▶ exit
@@ -25,6 +25,11 @@ use super::output::{Output, Shared, Source, told};
 use super::tap::Tap;
 use super::target::Place;
 use super::wire::Wire;
+
+/// So many messages, or bytes of them, are printed before the input has its turn: a server that never stops sending must
+/// not keep its user from stopping it.
+const ROUND_MESSAGES_MAX: usize = 64;
+const ROUND_BYTES_MAX: usize = 64 << 10;
 
 /// A write may take aside so much besides a whole message.
 const ASIDE_BYTES: usize = 1 << 20;
@@ -52,20 +57,33 @@ pub(super) fn run<P: Probe>(
 ) -> Result<(), String> {
     let mut session = Session::open(probe, output, terms)?;
     loop {
-        if session.print_all(output)? {
+        let round = session.print_round(output)?;
+        if round == Round::Over {
             return Ok(());
         }
-        if !session.wait(&source)? {
+        if !session.wait(&source, round)? {
             continue;
         }
         let more = source.read(probe)?;
         let is_last = more.is_none();
-        session.lines.push(more.unwrap_or_default())?;
+        let fits = session.lines.push(more.unwrap_or_default());
         session.send_lines(is_last)?;
+        fits?;
         if is_last {
             session.close(Some(CloseCode::NORMAL), "")?;
         }
     }
+}
+
+/// How printing what has come ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// Nothing more is there.
+    Empty,
+    /// More may be there, and perhaps not in the socket any more but in the client.
+    Full,
+    /// That was the end of the connection.
+    Over,
 }
 
 struct Session<'s, 't, P: Probe> {
@@ -105,37 +123,52 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
         Ok(Self {
             terms,
             socket,
-            lines: Lines::new(message_bytes_max),
+            lines: Lines::new(message_bytes_max, terms.whole),
             closing: false,
             heard: Instant::now(),
             pinged: false,
         })
     }
 
-    /// Prints what has come. True: that was the end.
-    fn print_all(&mut self, output: &mut Output<P>) -> Result<bool, String> {
-        loop {
+    /// Prints what has come, or a round's share of it.
+    fn print_round(&mut self, output: &mut Output<P>) -> Result<Round, String> {
+        let mut printed = 0;
+        for _ in 0..ROUND_MESSAGES_MAX {
             match self.socket.next() {
-                Ok(Event::Text(text)) => output.line(text.as_bytes())?,
-                Ok(Event::Binary(bytes)) => output.line(bytes)?,
+                Ok(Event::Text(text)) => {
+                    output.line(text.as_bytes())?;
+                    printed += text.len();
+                }
+                Ok(Event::Binary(bytes)) => {
+                    output.line(bytes)?;
+                    printed += bytes.len();
+                }
                 // With -v the tap has told of their frames.
                 Ok(Event::Ping(_) | Event::Pong(_)) => {}
                 Ok(Event::Closed(code, reason)) => return closed(code, reason, output),
-                Err(Error::Timeout) => return Ok(false),
+                Err(Error::Timeout) => return Ok(Round::Empty),
                 Err(error) => return Err(said(&error)),
             }
             self.heard = Instant::now();
             self.pinged = false;
+            if printed >= ROUND_BYTES_MAX {
+                break;
+            }
         }
+        Ok(Round::Full)
     }
 
-    /// Waits for the socket, or the user; true if there is input. Sends a ping when it is time for one.
-    fn wait(&mut self, source: &Source) -> Result<bool, String> {
+    /// Waits for the socket, or the user; true if there is input. Sends a ping when it is time for one. Behind a full round
+    /// it only looks.
+    fn wait(&mut self, source: &Source, round: Round) -> Result<bool, String> {
         let limit = match (self.terms.ping_interval, self.terms.timeout) {
             (Some(ping), Some(timeout)) => Some(ping.min(timeout)),
             (one, other) => one.or(other),
         };
-        let left = limit.map(|limit| limit.saturating_sub(self.heard.elapsed()));
+        let left = match round {
+            Round::Full => Some(Duration::ZERO),
+            _ => limit.map(|limit| limit.saturating_sub(self.heard.elapsed())),
+        };
         let stdin = io::stdin();
         let wire = self.socket.stream();
         let mut fds = [
@@ -147,7 +180,8 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
         let ready = wire.probe().call(|probe| sys::poll(probe, fds, left));
         let ready = ready.map_err(|error| format!("poll: {error}"))?;
         let input = fds.get(1).is_some_and(|fd| fd.revents() != 0);
-        if ready == 0 && limit.is_some_and(|limit| self.heard.elapsed() >= limit) {
+        let silent = ready == 0 && round == Round::Empty;
+        if silent && limit.is_some_and(|limit| self.heard.elapsed() >= limit) {
             self.silence()?;
         }
         Ok(input)
@@ -169,13 +203,11 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
     }
 
     fn send_lines(&mut self, is_last: bool) -> Result<(), String> {
-        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0, false));
         let mut sent = Ok(());
-        if !self.terms.whole {
-            while sent.is_ok() && !self.closing {
-                let Some(line) = lines.next_line() else { break };
-                sent = self.send_line(line);
-            }
+        while sent.is_ok() && !self.closing {
+            let Some(line) = lines.next_line() else { break };
+            sent = self.send_line(line);
         }
         if is_last
             && sent.is_ok()
@@ -250,15 +282,15 @@ fn closed<P: Probe>(
     code: Option<CloseCode>,
     reason: &str,
     output: &mut Output<P>,
-) -> Result<bool, String> {
+) -> Result<Round, String> {
     let number = code.map_or(1005, CloseCode::number);
     let said = match reason {
         "" => String::new(),
-        reason => format!(" {}", super::escape::escaped(reason.as_bytes())),
+        reason => format!(" {}", super::escape::escaped_line(reason.as_bytes())),
     };
     output.note(|| format!("* closed with {number}{said}"));
     match number {
-        1000 | 1001 | 1005 => Ok(true),
+        1000 | 1001 | 1005 => Ok(Round::Over),
         _ => Err(format!("the server closed with {number}{said}")),
     }
 }
