@@ -124,7 +124,7 @@ fn price_list(frame: &Frame) -> io::Result<()> {
         connect > bind,
         format!(
             "connect is dearer than bind ({connect:.1} µs beside {bind:.1} µs): bind only notes something, connect \
-             sends three packets. Over a network it waits for a whole round trip."
+             exchanges three packets. Over a network it waits for a whole round trip."
         ),
         format!("Here connect ({connect:.1} µs) was not dearer than bind ({bind:.1} µs), although it sends packets."),
     );

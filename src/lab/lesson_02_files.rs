@@ -14,7 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use longshore::sys::{self, EPOLLIN, Family, Kind, Mode, Silent};
+use longshore::sys::{self, EPOLLIN, Family, Kind, Mode};
 
 use super::Lesson;
 use super::frame::{Calls, Frame};
@@ -79,13 +79,17 @@ fn run(frame: &Frame) -> io::Result<()> {
     }
     let same = read.iter().filter(|it| matches!(it, Ok(true))).count();
 
+    frame.say("Nothing is left to receive now, and recv would wait for it: each is told not to block, an eventfd and a pipe as a socket.");
+    for thing in &things {
+        sys::set_mode(calls, thing.reader.as_fd(), Mode::Nonblocking)?;
+    }
     frame.say("What belongs to one kind only is refused by the others: a position, recv, waiting for readiness.");
-    let epoll = sys::epoll_create1(&mut Silent)?;
+    let epoll = sys::epoll_create1(calls)?;
     let mut with_position = 0;
     for (at, thing) in things.iter().enumerate() {
         let fd = thing.reader.as_fd();
         let sought = seek(frame, fd);
-        let received = sys::recv(calls, nonblocking(fd)?, &mut [0; 8]);
+        let received = sys::recv(calls, fd, &mut [0; 8]);
         let watched = sys::epoll_ctl_add(calls, epoll.as_fd(), fd, EPOLLIN, 0);
         with_position += usize::from(matches!(sought, Ok(8)));
         let link = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
@@ -185,12 +189,6 @@ fn rewind(frame: &Frame, fd: &OwnedFd) -> io::Result<()> {
     let text = format!("lseek({}, 0, SEEK_SET)", fd.as_raw_fd());
     frame.made("", &text, result.as_ref().map(|()| 0));
     result
-}
-
-/// Nothing is left to receive, and recv would wait for it. An eventfd and a pipe know this mode as a socket does.
-fn nonblocking(fd: BorrowedFd<'_>) -> io::Result<BorrowedFd<'_>> {
-    sys::set_mode(&mut Silent, fd, Mode::Nonblocking)?;
-    Ok(fd)
 }
 
 /// Which number a new descriptor gets.

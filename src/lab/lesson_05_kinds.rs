@@ -77,7 +77,10 @@ fn udp_pair(probe: &mut impl Probe) -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Three sends, and the receives that bring them; then a receive that is too short.
 fn borders(frame: &Frame) -> io::Result<()> {
-    frame.say("A UDP socket is made, bound, and that is all: no listen, no accept. connect only notes the other address.");
+    frame.say(
+        "One pair of each kind. TCP's took the calls of lesson 1 and the Unix pairs one socketpair(2) each, which are not \
+         shown. A UDP socket is made, bound, and that is all: no listen, no accept. connect only notes the other address.",
+    );
     let kinds = all_kinds(&mut frame.calls(""))?;
     let mut table = Table::new(
         "Three sends of 5 bytes",
@@ -137,25 +140,22 @@ fn full_receiver(frame: &Frame) -> io::Result<()> {
         &["kind", "sends", "accepted", "then", "received", "lost"],
     );
     let mut lost_by_kind = Vec::new();
+    frame.say("New pairs, made as before. Their ends do not block, so that a full buffer is an errno, and buffers are small.");
     for Ends { kind, left, right } in all_kinds(&mut Silent)? {
         frame.say(format!(
             "{kind}: up to {sends} sends of {} bytes into a small buffer; nobody reads.",
             DATAGRAM.len()
         ));
-        for end in [&left, &right] {
-            sys::set_mode(&mut Silent, end.as_fd(), Mode::Nonblocking)?;
-            sys::setsockopt(
-                &mut Silent,
-                end.as_fd(),
-                &SocketOption::SendBuffer(16 * 1024),
-            )?;
-            sys::setsockopt(
-                &mut Silent,
-                end.as_fd(),
-                &SocketOption::ReceiveBuffer(16 * 1024),
-            )?;
-        }
         let (mut sender, mut receiver) = (frame.calls("left"), frame.calls("right"));
+        for (calls, end) in [(&mut sender, &left), (&mut receiver, &right)] {
+            sys::set_mode(calls, end.as_fd(), Mode::Nonblocking)?;
+            for option in [
+                SocketOption::SendBuffer(16 * 1024),
+                SocketOption::ReceiveBuffer(16 * 1024),
+            ] {
+                sys::setsockopt(calls, end.as_fd(), &option)?;
+            }
+        }
         let (mut accepted, mut then) = (0_usize, "ok");
         for _ in 0..sends {
             match sys::send(&mut sender, left.as_fd(), &DATAGRAM) {
@@ -198,12 +198,17 @@ fn full_receiver(frame: &Frame) -> io::Result<()> {
             after - before
         ));
     }
+    let instead = if tcp.0 == unix.0 {
+        tcp.0.to_owned()
+    } else {
+        format!("{} and {}", tcp.0, unix.0)
+    };
     frame.conclude(
         udp.1 > 0 && udp.0 == "ok" && tcp.1 + unix.1 == 0,
         format!(
             "UDP said ok {sends} times and lost {} datagrams: nobody told the sender. TCP and Unix sockets said \
-             {} and {} instead, and lost nothing.",
-            udp.1, tcp.0, unix.0
+             {instead} instead, and lost nothing.",
+            udp.1
         ),
         format!("Lost: UDP {}, TCP {}, Unix datagrams {}.", udp.1, tcp.1, unix.1),
     );

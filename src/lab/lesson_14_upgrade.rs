@@ -146,7 +146,12 @@ fn after(frame: &Frame, client: &mut HttpClient) -> io::Result<()> {
     client.send(&mut frame.calls("client"), AHOY)?;
     let answer = client.bytes(&mut frame.calls("client"), 6)?;
     frame.finding("echo_is_a_frame", answer == b"\x81\x04ahoy");
-    frame.say(format!("{} and {}", hex(AHOY), hex(&answer)));
+    frame.say(format!(
+        "Byte by byte in hexadecimal, what the client sent: {}. And what came back: {}. 81 is a whole text message; the next \
+         byte is its length, with the bit of the mask (80) from the client. Lesson 15 takes frames apart.",
+        hex(AHOY),
+        hex(&answer)
+    ));
     Ok(())
 }
 
@@ -275,10 +280,11 @@ fn quoted(mark: char, head: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
+    let mut text = String::with_capacity(3 * bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        let space = if at == 0 { "" } else { " " };
         // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        let _ = write!(text, "{space}{byte:02x}");
     }
     text
 }
