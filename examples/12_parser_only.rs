@@ -31,7 +31,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, thread};
 
 use longshore::buf::Input;
@@ -126,11 +126,15 @@ struct Web {
 
 impl Web {
     fn new() -> Self {
+        let mut date = http::DateCache::new();
+        // A parser reads no clock: whoever owns it says what time it is, once for every turn of a real loop.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        date.update(now.map_or(0, |since| since.as_secs()));
         Self {
             decoder: http::Decoder::new(),
             limits: HeadLimits::default(),
             reply: answer(ReplyTo::CLOSING, Status::OK, ""),
-            date: http::DateCache::new(),
+            date,
         }
     }
 
