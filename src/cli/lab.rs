@@ -1,5 +1,6 @@
 //! `longshore lab`: which lessons, how much, and in what form.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,7 +13,7 @@ use crate::lab::{self, How, LESSONS, Lesson, Scale};
 Examples:
   longshore lab                    the list of lessons
   longshore lab 4                  a lesson by its number
-  longshore lab byte-stream        the same by its name
+  longshore lab byte-stream        the same by its name, or by the beginning of it
   longshore lab all --json         all of them, as one JSON document
 
 A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses loopback only, and leaves \
@@ -53,16 +54,26 @@ fn choice(text: &str) -> Result<Choice, String> {
     if text == "all" {
         return Ok(Choice::All);
     }
-    lab::find(text)
-        .map(Choice::One)
-        .ok_or_else(|| "there is no such lesson; `longshore lab` lists them".to_owned())
+    lab::find(text).map(Choice::One)
 }
 
 impl Lab {
-    pub(crate) fn run(self) -> ExitCode {
+    /// The error is one line: standard output could not be written.
+    pub(crate) fn run(self) -> Result<ExitCode, String> {
+        let whole = self
+            .print()
+            .map_err(|error| format!("cannot write to standard output: {error}"))?;
+        Ok(if whole {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    /// Whether all came to their end.
+    fn print(self) -> io::Result<bool> {
         if self.lessons.is_empty() {
-            lab::list(self.json);
-            return ExitCode::SUCCESS;
+            return lab::list(self.json).map(|()| true);
         }
         let lessons: Vec<&'static Lesson> = self
             .lessons
@@ -76,10 +87,6 @@ impl Lab {
             scale: self.scale,
             calls: self.calls,
         };
-        if lab::run(&lessons, how, self.json) {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }
+        lab::run(&lessons, how, self.json)
     }
 }

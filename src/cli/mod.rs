@@ -64,7 +64,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Connect(connect) => connect.run(|| Silent),
         Command::Trace(trace) => trace.run(),
         Command::Doctor(doctor) => doctor.run(),
-        Command::Lab(lab) => Ok(lab.run()),
+        Command::Lab(lab) => lab.run(),
         Command::LabServer(server) => server.run(),
     };
     match result {

@@ -18,12 +18,31 @@ use longshore::sys::{
 };
 
 use super::beside::{HttpClient, PATIENCE};
+use super::frame::Frame;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Connections that are made before the first of them is answered: less than any backlog.
 const GROUP: usize = 256;
 /// Connections from one address, well below the range of ports that connect chooses from.
 const PER_ADDRESS: usize = 10_000;
+
+/// Descriptors that are no connections, in either process.
+const RESERVED: usize = 128;
+/// Below this there is no crowd, and figures for each connection say nothing.
+const SMALLEST: usize = 100;
+
+/// How many clients this machine has descriptors for, on either side; `None`, and a line that says so, if too few.
+pub(super) fn most(frame: &Frame, descriptors: u64) -> Option<usize> {
+    let most = (descriptors as usize).saturating_sub(RESERVED);
+    if most < SMALLEST {
+        let needed = SMALLEST + RESERVED;
+        frame.not_here(format!(
+            "ulimit -n is {descriptors}, this lesson needs {needed}"
+        ));
+        return None;
+    }
+    Some(most)
+}
 
 /// Clients of one server.
 pub(super) struct Crowd {

@@ -137,7 +137,20 @@ impl Frame {
 
     /// Says in one line that this machine does not permit something; the lesson goes on with the rest.
     pub(super) fn refused(&self, what: &str, why: impl Display) {
-        self.stage().refused(format!("{what}: {why}"));
+        self.not_here(format!("{what}: {why}"));
+    }
+
+    /// The same as a whole sentence: `ulimit -n is 60, this lesson needs 228`.
+    pub(super) fn not_here(&self, sentence: String) {
+        self.stage().refused(sentence);
+    }
+
+    /// Whether all lines were printed; asked at the end, since a lesson cleans up all the same.
+    ///
+    /// # Errors
+    /// The first line that could not be written to standard output; a reader that has gone is no error.
+    pub(super) fn written(&self) -> io::Result<()> {
+        self.stage().unwritten.take().map_or(Ok(()), Err)
     }
 
     /// Shows on a terminal how far something is that may take more than two seconds. Dropping it clears the line.

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use super::Lesson;
 use super::child::{Serving, machine};
-use super::crowd::Crowd;
+use super::crowd::{self, Crowd};
 use super::frame::Frame;
 use super::model_server::Model;
 use super::report::{Table, Value};
@@ -27,9 +27,6 @@ pub(super) const LESSON: Lesson = Lesson {
     about: "Thread per connection, epoll, io_uring: memory, context switches, calls, throughput",
     run,
 };
-
-/// Descriptors that are no connections, in either process.
-const RESERVED: usize = 128;
 
 /// A model and the names of its findings, of the largest crowd.
 struct Way {
@@ -86,8 +83,10 @@ struct Cost {
 }
 
 fn run(frame: &Frame) -> io::Result<()> {
-    let limit = sys::raise_nofile(&mut Silent)? as usize;
-    let most = limit.saturating_sub(RESERVED);
+    let limit = sys::raise_nofile(&mut Silent)?;
+    let Some(most) = crowd::most(frame, limit) else {
+        return Ok(());
+    };
     let wanted = frame.scale().pick(
         vec![10, 200],
         vec![10, 1_000, 10_000],
@@ -164,6 +163,11 @@ fn measure(model: Model, clients: usize, rounds: usize) -> io::Result<Cost> {
     })
 }
 
+/// As every table and sentence here shows it.
+fn whole(number: f64) -> Value {
+    Value::from(number.round() as u64)
+}
+
 fn show(frame: &Frame, costs: &[(usize, usize, Cost)]) {
     let mut memory = Table::new(
         "Memory for each connection, in bytes",
@@ -190,7 +194,6 @@ fn show(frame: &Frame, costs: &[(usize, usize, Cost)]) {
     );
     for (clients, at, cost) in costs {
         let name = WAYS[*at].model.name();
-        let whole = |number: f64| Value::from(number as u64);
         memory.row([
             (*clients).into(),
             name.into(),
@@ -234,20 +237,21 @@ fn conclude(frame: &Frame, largest: usize, costs: &[(usize, usize, Cost)]) {
         frame.conclude(
             threads.resident_each > epoll.resident_each && threads.threads > epoll.threads,
             format!(
-                "With {largest} connections a thread for each kept {:.0} bytes resident and {:.0} KiB of address space per \
-                 connection; the loop on epoll kept {:.0} bytes. An idle connection needs no stack.",
-                threads.resident_each,
-                threads.reserved_each / 1024.0,
-                epoll.resident_each
+                "With {largest} connections a thread for each kept {} bytes resident and {} bytes of address space per \
+                 connection; the loop on epoll kept {} bytes. An idle connection needs no stack.",
+                whole(threads.resident_each),
+                whole(threads.reserved_each),
+                whole(epoll.resident_each)
             ),
             format!("With {largest} connections threads took no more memory than epoll in this run."),
         );
         frame.conclude(
             threads.switches_each > epoll.switches_each,
             format!(
-                "A thread sleeps after every answer: {:.2} context switches per request. The loop sleeps when nobody is left \
-                 to serve: {:.3}.",
-                threads.switches_each, epoll.switches_each
+                "A thread sleeps after every answer: {} context switches per request. The loop sleeps when nobody is left \
+                 to serve: {}.",
+                Value::from(threads.switches_each),
+                Value::from(epoll.switches_each)
             ),
             "The loop switched as often as the threads did; there was too little to do at once.",
         );
@@ -256,11 +260,60 @@ fn conclude(frame: &Frame, largest: usize, costs: &[(usize, usize, Cost)]) {
         frame.conclude(
             ring.calls_each < epoll.calls_each,
             format!(
-                "epoll says who is ready, and then it takes a call for each receive and send: {:.2} calls per request. A ring \
-                 is told of many operations in one call: {:.2}.",
-                epoll.calls_each, ring.calls_each
+                "epoll says who is ready, and then it takes a call for each receive and send: {} calls per request. A ring \
+                 is told of many operations in one call: {}.",
+                Value::from(epoll.calls_each),
+                Value::from(ring.calls_each)
             ),
             "The ring made as many calls as epoll; there was too little to do at once.",
+        );
+    }
+    if let (Some(threads), Some(epoll)) = (of(0), of(1)) {
+        throughput(frame, largest, [threads, epoll], of(2));
+    }
+}
+
+/// What the columns of requests per second say, which depends on how this program was built.
+fn throughput(frame: &Frame, largest: usize, [threads, epoll]: [&Cost; 2], ring: Option<&Cost>) {
+    if cfg!(debug_assertions) {
+        frame.say(
+            "The columns of requests per second say nothing in a debug build, where the crate's servers run unoptimised code \
+             for each request and the threads hardly any: run this lesson with --release.",
+        );
+        return;
+    }
+    frame.say(format!(
+        "By the clock threads answered {} requests per second and the loop {}: threads may use every processor, the loop uses \
+         one, and the clients share them. The processor time of the server is its own:",
+        whole(threads.per_second),
+        whole(epoll.per_second)
+    ));
+    frame.conclude(
+        epoll.per_cpu_second > threads.per_cpu_second,
+        format!(
+            "With {largest} connections the loop on epoll answered {} requests per second of its processor time, a thread for \
+             each {}: what is not spent on switching is left for answers.",
+            whole(epoll.per_cpu_second),
+            whole(threads.per_cpu_second)
+        ),
+        format!(
+            "With {largest} connections threads answered {} requests per second of their processor time, the loop on epoll {}: \
+             switching was not what cost most here.",
+            whole(threads.per_cpu_second),
+            whole(epoll.per_cpu_second)
+        ),
+    );
+    if let Some(ring) = ring {
+        frame.conclude(
+            ring.per_cpu_second > epoll.per_cpu_second,
+            format!(
+                "The ring answered {} requests per second of processor time: fewer calls left more of it.",
+                whole(ring.per_cpu_second)
+            ),
+            format!(
+                "The ring answered {} requests per second of processor time, not more than epoll: here fewer calls did not pay.",
+                whole(ring.per_cpu_second)
+            ),
         );
     }
 }

@@ -23,7 +23,7 @@ use longshore::sys::{self, Address, Family, Kind, Mode, Silent, SocketOption};
 
 use super::Lesson;
 use super::child::{Serving, machine};
-use super::crowd::Crowd;
+use super::crowd::{self, Crowd};
 use super::frame::Frame;
 use super::loopback;
 use super::model_server::Model;
@@ -36,9 +36,6 @@ pub(super) const LESSON: Lesson = Lesson {
     about: "Many idle connections: descriptors, ports, user and kernel memory, and no processor time",
     run,
 };
-
-/// Descriptors that are no connections, in either process.
-const RESERVED: usize = 128;
 
 /// Kinds of kernel objects that are shown.
 const KINDS: usize = 6;
@@ -90,8 +87,10 @@ struct Cost {
 
 fn run(frame: &Frame) -> io::Result<()> {
     let limit = descriptors(frame)?;
+    let Some(most) = crowd::most(frame, limit) else {
+        return Ok(());
+    };
     ports(frame)?;
-    let most = limit.saturating_sub(RESERVED);
     let connections = frame.scale().pick(1_000, 15_000, most).min(most);
     let idle = Duration::from_millis(frame.scale().pick(300, 2_000, 10_000));
     frame.say(format!(
@@ -115,14 +114,14 @@ fn run(frame: &Frame) -> io::Result<()> {
 }
 
 /// How many descriptors this process may have, after asking for as many as are allowed.
-fn descriptors(frame: &Frame) -> io::Result<usize> {
+fn descriptors(frame: &Frame) -> io::Result<u64> {
     let (soft, hard) = sys::nofile()?;
     frame.say(format!(
         "Each end of a connection is a descriptor. `ulimit -n` is {soft}, and may be raised to {hard} by the process itself:"
     ));
     let limit = sys::raise_nofile(&mut frame.calls(""))?;
     frame.finding("descriptors_max", limit);
-    Ok(limit as usize)
+    Ok(limit)
 }
 
 /// A source port is taken for a pair of addresses, not for the machine.
@@ -260,9 +259,9 @@ fn show(frame: &Frame, costs: &[(&Way, Cost)]) {
         memory.row([
             way.model.name().into(),
             cost.descriptors.into(),
-            (cost.user_each as u64).into(),
+            (cost.user_each.round() as u64).into(),
             cost.kernel_each
-                .map_or("–".into(), |bytes| (bytes as u64).into()),
+                .map_or("–".into(), |bytes| (bytes.round() as u64).into()),
             cost.sockets.map_or("–".into(), |(inuse, _)| inuse.into()),
             cost.sockets.map_or("–".into(), |(_, pages)| pages.into()),
         ]);

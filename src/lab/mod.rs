@@ -16,7 +16,9 @@
 mod beside;
 mod child;
 mod crowd;
+mod find;
 mod frame;
+mod guard;
 mod kernel;
 mod lesson_01_verbs;
 mod lesson_02_files;
@@ -43,14 +45,17 @@ mod slabs;
 mod small_buffers;
 mod stage;
 
-use std::io::{self, IsTerminal, Write as _};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
 use frame::Frame;
-use report::{Document, Report};
+use guard::{Ended, Guard};
+use report::{Contents, Document, Report};
+use serde::Serialize;
 
+pub(crate) use find::find;
 pub(crate) use frame::{How, Scale};
 pub(crate) use model_server::LabServer;
 
@@ -76,9 +81,6 @@ pub(crate) const LESSONS: &[Lesson] = &[
     lesson_18_classic_bugs::LESSON,
 ];
 
-/// A lesson that takes longer is stuck, and is given up with the whole program.
-const SECONDS_MAX: [u64; 3] = [60, 120, 900];
-
 /// One lesson: how it is called, and what runs.
 pub(crate) struct Lesson {
     pub(crate) number: u8,
@@ -89,75 +91,74 @@ pub(crate) struct Lesson {
     run: fn(&Frame) -> io::Result<()>,
 }
 
-/// Finds a lesson by its number or its name.
-pub(crate) fn find(wanted: &str) -> Option<&'static Lesson> {
-    LESSONS
-        .iter()
-        .find(|lesson| lesson.name == wanted || wanted.parse() == Ok(lesson.number))
-}
-
 /// Runs lessons one after the other; `false` if one of them broke off.
 ///
 /// As text each lesson prints while it runs; as JSON one document comes at the end.
-pub(crate) fn run(lessons: &[&'static Lesson], how: How, json: bool) -> bool {
+///
+/// # Errors
+/// Standard output could not be written. A reader that has gone is no error.
+pub(crate) fn run(lessons: &[&'static Lesson], how: How, json: bool) -> io::Result<bool> {
     let colours = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut reports = Vec::new();
+    let ended = Ended::default();
     for lesson in lessons {
         let frame = Frame::new(Report::new(lesson), how, (!json).then_some(colours));
-        let _guard = guard(lesson, how.scale);
+        let _guard = Guard::new(lesson, &frame, &ended, how, json);
         let begin = Instant::now();
         let result = (lesson.run)(&frame);
-        reports.push(frame.end(result.err(), begin.elapsed()));
+        let report = frame.clone().end(result.err(), begin.elapsed());
+        frame.written()?;
+        lock(&ended).push(report);
     }
+    let reports = std::mem::take(&mut *lock(&ended));
     let whole = reports.iter().all(Report::is_whole);
     if json {
-        print_json(&Document::new(how.scale.name(), reports));
+        print_json(&Document::new(how.scale.name(), reports))?;
     }
-    whole
+    Ok(whole)
+}
+
+/// A guard that panicked has changed nothing.
+fn lock(ended: &Ended) -> MutexGuard<'_, Vec<Report>> {
+    ended.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The lessons by number and name, as text or JSON.
-pub(crate) fn list(json: bool) {
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn list(json: bool) -> io::Result<()> {
     if json {
-        let reports = LESSONS.iter().map(Report::new).collect();
-        return print_json(&Document::new("none", reports));
+        return print_json(&Contents::new(LESSONS));
     }
-    let mut out = io::stdout().lock();
-    for lesson in LESSONS {
-        // A reader that has gone is no error.
-        let _ = writeln!(
-            out,
-            "{:>3}  {:<16} {}",
-            lesson.number, lesson.name, lesson.about
-        );
+    let mut text = String::new();
+    for Lesson {
+        number,
+        name,
+        about,
+        ..
+    } in LESSONS
+    {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{number:>3}  {name:<16} {about}");
     }
-    let _ = writeln!(
-        out,
-        "\nRun one with `longshore lab 4` or by its name; `longshore lab all` runs them all."
+    text.push_str(
+        "\nRun one with `longshore lab 4` or by its name; `longshore lab all` runs them all.\n",
     );
+    print(&text)
 }
 
-fn print_json(document: &Document) {
+fn print_json(document: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    print(&text)
+}
+
+/// Writes to standard output, at once.
+fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let _ = serde_json::to_writer_pretty(&mut out, document);
-    let _ = writeln!(out);
-}
-
-/// Ends the program when a lesson hangs: its blocking calls cannot be interrupted from outside. Dropping the answer
-/// calls the guard off.
-fn guard(lesson: &'static Lesson, scale: Scale) -> mpsc::Sender<()> {
-    let seconds = SECONDS_MAX[scale as usize];
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        if receiver.recv_timeout(Duration::from_secs(seconds)) == Err(RecvTimeoutError::Timeout) {
-            let _ = writeln!(
-                io::stderr(),
-                "longshore: lesson {} ({}) did not end within {seconds} s; try --scale quick",
-                lesson.number,
-                lesson.name
-            );
-            std::process::exit(1);
-        }
-    });
-    sender
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // The reader has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

@@ -30,6 +30,34 @@ impl Document {
     }
 }
 
+/// What there is to run: the list of lessons, of which nothing is measured.
+#[derive(Serialize)]
+pub(super) struct Contents {
+    longshore: &'static str,
+    lessons: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    lesson: u8,
+    name: &'static str,
+    about: &'static str,
+}
+
+impl Contents {
+    pub(super) fn new(lessons: &[Lesson]) -> Self {
+        let entry = |lesson: &Lesson| Entry {
+            lesson: lesson.number,
+            name: lesson.name,
+            about: lesson.about,
+        };
+        Contents {
+            longshore: env!("CARGO_PKG_VERSION"),
+            lessons: lessons.iter().map(entry).collect(),
+        }
+    }
+}
+
 /// What one lesson did and measured.
 #[derive(Default, Serialize)]
 pub(super) struct Report {

@@ -10,7 +10,7 @@
 //! know what a call means: a kind is its name and, if it failed, its errno.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Write as _};
+use std::io;
 
 use indicatif::ProgressBar;
 
@@ -18,6 +18,11 @@ use super::report::{Conclusion, Report, Step, Table, Value};
 
 /// Steps of a transcript; a lesson that makes more says less.
 const STEPS_MAX: usize = 2_000;
+
+/// A line that is longer is hard to read.
+const COLUMNS_MAX: usize = 100;
+/// On a terminal that is narrower, lines are broken by it, not here.
+const COLUMNS_MIN: usize = 40;
 
 const BOLD: &str = "1";
 const DIM: &str = "2";
@@ -36,19 +41,25 @@ pub(super) struct Stage {
     hidden: BTreeMap<String, u64>,
     /// The last line was a conclusion.
     concluding: bool,
+    /// The first line that could not be written.
+    pub(super) unwritten: Option<io::Error>,
+    /// How many columns a sentence may take.
+    columns: usize,
     /// The line that moves while something takes time.
     pub(super) bar: ProgressBar,
 }
 
 impl Stage {
     pub(super) fn new(report: Report, text: Option<bool>, shown: u32) -> Self {
-        let stage = Stage {
+        let mut stage = Stage {
             report,
             text,
             shown,
             kinds: HashMap::new(),
             hidden: BTreeMap::new(),
             concluding: false,
+            unwritten: None,
+            columns: columns(),
             bar: ProgressBar::hidden(),
         };
         let title = format!("Lesson {}: {}", stage.report.lesson, stage.report.about);
@@ -56,16 +67,15 @@ impl Stage {
         stage
     }
 
-    fn print(&self, colour: &str, line: &str) {
+    fn print(&mut self, colour: &str, line: &str) {
         let line = match self.text {
             None => return,
             Some(true) => format!("\x1b[{colour}m{line}\x1b[0m\n"),
             Some(false) => format!("{line}\n"),
         };
-        // A reader that has gone is no error: the lesson cleans up all the same.
-        self.bar.suspend(|| {
-            let _ = io::stdout().lock().write_all(line.as_bytes());
-        });
+        if let Err(error) = self.bar.suspend(|| super::print(&line)) {
+            self.unwritten.get_or_insert(error);
+        }
     }
 
     fn keep(&mut self, step: Step) {
@@ -78,7 +88,10 @@ impl Stage {
         self.tell_hidden();
         self.concluding = false;
         self.kinds.clear();
-        self.print("0", &format!("\n{}", wrapped("", "", &sentence)));
+        self.print(
+            "0",
+            &format!("\n{}", wrapped(self.columns, "", "", &sentence)),
+        );
         self.keep(Step::Say(sentence));
     }
 
@@ -138,7 +151,8 @@ impl Stage {
             self.print("0", "");
         }
         let (colour, mark) = if holds { (GREEN, "=>") } else { (YELLOW, "??") };
-        self.print(colour, &wrapped(&format!("  {mark} "), "     ", &text));
+        let lines = wrapped(self.columns, &format!("  {mark} "), "     ", &text);
+        self.print(colour, &lines);
         self.report.conclusions.push(Conclusion { holds, text });
     }
 
@@ -161,6 +175,14 @@ impl Stage {
     }
 }
 
+/// The width of the terminal, or what reads well where it is wider or where there is none.
+fn columns() -> usize {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map_or(COLUMNS_MAX, |(width, _)| {
+        usize::from(width.0).clamp(COLUMNS_MIN, COLUMNS_MAX)
+    })
+}
+
 /// Labels of different lengths stand above each other.
 fn pad(by: &str) -> &'static str {
     const WIDTH: usize = 10;
@@ -171,14 +193,13 @@ fn pad(by: &str) -> &'static str {
 }
 
 /// Breaks a sentence into lines of readable length. Lines behind the first are quotations, and stay as they are.
-fn wrapped(first: &str, then: &str, text: &str) -> String {
-    const WIDTH: usize = 100;
+fn wrapped(columns: usize, first: &str, then: &str, text: &str) -> String {
     let mut lines = first.to_owned();
     let mut column = first.chars().count();
     let (sentence, quoted) = text.split_at(text.find('\n').unwrap_or(text.len()));
     for (at, word) in sentence.split(' ').enumerate() {
         let width = word.chars().count();
-        if at > 0 && column + 1 + width > WIDTH {
+        if at > 0 && column + 1 + width > columns {
             lines.push('\n');
             lines.push_str(then);
             column = then.chars().count();

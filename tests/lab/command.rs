@@ -1,5 +1,8 @@
 //! The command itself: the list, names and numbers, what happens to a mistake.
 
+use std::fs::File;
+use std::process::{Command, Output};
+
 use crate::lesson::lab;
 use serde_json::Value;
 
@@ -19,6 +22,7 @@ fn the_list_names_every_lesson_once_and_in_order() {
         let (number, name) = (lesson["lesson"].as_u64(), lesson["name"].as_str());
         let (number, name) = (number.expect("a number"), name.expect("a name"));
         assert!(number > last, "{number} behind {last}");
+        assert!(lesson.get("tables").is_none() && lesson.get("seconds").is_none());
         assert!(text(&listed.stdout).contains(&format!("{number:>3}  {name} ")));
         last = number;
     }
@@ -51,4 +55,62 @@ fn help_shows_examples() {
     let output = lab(&["--help"]);
     assert!(output.status.success());
     assert!(text(&output.stdout).contains("longshore lab byte-stream"));
+}
+
+#[test]
+fn the_beginning_of_a_name_is_enough_and_a_slip_is_answered_with_the_name() {
+    let output = lab(&["ver", "--scale", "quick"]);
+    assert!(text(&output.stdout).starts_with("Lesson 1: "));
+    let output = lab(&["verbz"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("did you mean `verbs`?"));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_in_one_line() {
+    for arguments in [
+        &["lab"][..],
+        &["lab", "--json"],
+        &["lab", "1", "--scale", "quick"],
+        &["lab", "1", "--scale", "quick", "--json"],
+    ] {
+        let full = File::options().write(true).open("/dev/full");
+        let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(arguments)
+            .stdout(full.expect("a full device"))
+            .output()
+            .expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let errors = text(&output.stderr);
+        assert!(errors.starts_with("longshore: cannot write to standard output"));
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+/// The lessons of crowds with so many descriptors.
+fn with_descriptors(limit: u32, arguments: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_longshore");
+    let line = format!("ulimit -n {limit} && exec '{program}' lab {arguments}");
+    let shell = Command::new("sh").args(["-c", &line]).output();
+    shell.expect("a shell starts")
+}
+
+#[test]
+fn with_few_descriptors_the_lessons_of_crowds_say_so_and_end() {
+    let output = with_descriptors(60, "9 17 --scale normal");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = "  not here: ulimit -n is 60, this lesson needs 228\n";
+    assert_eq!(text(&output.stdout).matches(said).count(), 2);
+    assert!(!text(&output.stdout).contains("=>"), "nothing is concluded");
+}
+
+#[test]
+fn as_many_descriptors_as_the_lessons_of_crowds_ask_for_are_enough() {
+    let output = with_descriptors(228, "models many --scale quick --json");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    for (at, crowd) in [(0, 100), (1, 100)] {
+        let lesson = &document["lessons"][at];
+        assert!(lesson["error"].is_null(), "{}", lesson["error"]);
+        assert_eq!(lesson["findings"]["connections"], crowd);
+    }
 }

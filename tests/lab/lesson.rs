@@ -83,6 +83,17 @@ impl Lesson {
         }
     }
 
+    /// The same, but for conclusions about speed, which say this: those are not for a test to judge.
+    pub(crate) fn concludes_apart_from(&self, speed: &str) {
+        let conclusions = self.0["conclusions"].as_array().expect("a list");
+        let text = |it: &Value| it["text"].as_str().unwrap_or_default().to_owned();
+        let others = conclusions.iter().filter(|it| !text(it).contains(speed));
+        assert!(others.clone().count() > 0, "a lesson concludes something");
+        for conclusion in others {
+            assert_eq!(conclusion["holds"], true, "{}", conclusion["text"]);
+        }
+    }
+
     /// How many of the calls that were shown begin with this: `send(`.
     pub(crate) fn calls(&self, begin: &str) -> usize {
         let steps = self.0["steps"].as_array().expect("a list");

@@ -93,16 +93,18 @@ fn numbers_stand_to_the_right_and_text_to_the_left() {
 #[test]
 fn sentences_are_broken_between_words_and_none_is_lost() {
     let words = vec!["words"; 60].join(" ");
-    let text = wrapped("=> ", "   ", &words);
-    assert!(text.lines().all(|line| line.chars().count() <= 100));
-    assert!(text.lines().count() > 3);
-    let joined: Vec<&str> = text.split_ascii_whitespace().skip(1).collect();
-    assert_eq!(joined.join(" "), words);
+    for columns in [40, 100] {
+        let text = wrapped(columns, "=> ", "   ", &words);
+        assert!(text.lines().all(|line| line.chars().count() <= columns));
+        assert!(text.lines().count() > 3);
+        let joined: Vec<&str> = text.split_ascii_whitespace().skip(1).collect();
+        assert_eq!(joined.join(" "), words);
+    }
 }
 
 #[test]
 fn what_is_quoted_behind_a_sentence_stays_as_it_is() {
     let head = format!("\n    > GET /{} HTTP/1.1\n    > Host: a", "x".repeat(120));
-    let text = wrapped("", "", &format!("It asks:{head}"));
+    let text = wrapped(100, "", "", &format!("It asks:{head}"));
     assert_eq!(text, format!("It asks:{head}"));
 }
