@@ -316,7 +316,7 @@ impl<P: Protocol> Service for Raw<P> {
         } = self;
         let id = ConnectionId(token);
         guarded(token.index, "closed", || {
-            protocol.closed(id, application, errands)
+            protocol.closed(id, application, errands);
         });
     }
 }
