@@ -317,3 +317,41 @@ fn text_and_binary_are_printed() {
         "ü\n".bytes().chain([0, 0xff, b'\n']).collect::<Vec<_>>()
     );
 }
+
+/// The server stops only when it hears from the client, who must have looked at its input in the midst of the flood.
+#[test]
+fn a_flood_does_not_silence_the_user() {
+    let (address, _) = once(|mut stream| {
+        open(&mut stream);
+        let mut heard = stream.try_clone().expect("a descriptor");
+        let hears = std::thread::spawn(move || heard.read_exact(&mut [0]));
+        let mut frames = Vec::new();
+        for _ in 0..100 {
+            encode_frame(&mut frames, Opcode::Text, true, None, &[b'x'; 4096]);
+        }
+        while !hears.is_finished() && stream.write_all(&frames).is_ok() {}
+        frames.clear();
+        encode_close(&mut frames, None, "");
+        let _ = stream.write_all(&frames);
+        // The server ends first (RFC 6455 §7.1.1).
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let url = format!("ws://{address}/");
+    succeeds(&["connect", &url], b"enough\n");
+}
+
+/// A close reason cannot pose as a note of ours.
+#[test]
+fn a_reason_stays_on_its_line() {
+    let mut refused = Vec::new();
+    let code = CloseCode::new(1008).expect("a code");
+    encode_close(&mut refused, Some(code), "no\n* closed with 1000");
+    let url = says(refused);
+    let arguments = ["connect", "-v", "--no-input", "--linger", "0.2", &url];
+    let said = fails(1, &arguments, b"");
+    assert!(
+        said.contains("1008 no\\x0a* closed with 1000") && !said.contains("\n* closed with 1000"),
+        "{said}"
+    );
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use longshore::buf::Input;
 use longshore::sys::{Address, Count};
 use longshore::{
-    Connect, ConnectionId, Errands, EventLoop, Limits, MailError, Origin, Protocol, Wire,
+    Connect, ConnectionId, Errands, EventLoop, Limits, Listen, MailError, Origin, Protocol, Wire,
 };
 
 use super::{BACKENDS, Peer, Script, Seen, listen, listening, options, until};
@@ -387,5 +387,19 @@ fn a_panic_where_nothing_can_be_said_costs_no_more_than_a_connection() {
         until(&mut event_loop, "an answer", |_| {
             theirs.read_exact(&mut answer).is_ok()
         });
+    }
+}
+
+#[test]
+fn the_longest_backlog_is_no_trouble() {
+    for backend in BACKENDS {
+        let mut event_loop = EventLoop::with_options(Script::default(), &options(backend)).unwrap();
+        let any: Address = "127.0.0.1:0".parse().unwrap();
+        let listen = Listen::on(any).backlog(u32::MAX);
+        let listening = event_loop.listen(listen).unwrap();
+        let mut peer = Peer::connect(&listening.address);
+        peer.write(&mut event_loop, b"a\n");
+        assert_eq!(peer.read(&mut event_loop, 2), b"a\n");
+        event_loop.stop_listening(listening.listener);
     }
 }
