@@ -18,6 +18,8 @@ use std::time::Duration;
 use longshore::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption};
 use longshore::{Handler, Ledger, Publisher, Report, Server, ServerError, Stopper, Workers};
 
+use super::any_handler::AnyHandler;
+
 /// The longest that a lesson waits for one answer on loopback. A machine under load may take long, but not so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,7 +49,8 @@ impl Beside {
             .map_err(io::Error::other)?;
         let address = bound.addresses().find_map(inet).ok_or_else(no_address)?;
         let (stopper, ledger, publisher) = (bound.stopper(), bound.ledger(), bound.publisher());
-        let thread = thread::spawn(move || bound.run(move |_worker| handler.clone()));
+        let thread =
+            thread::spawn(move || bound.run(move |_worker| AnyHandler::new(handler.clone())));
         Ok(Self {
             address,
             stopper,

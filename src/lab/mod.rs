@@ -13,6 +13,7 @@
 //! whether it is read by a person or as JSON.
 #![forbid(unsafe_code)]
 
+mod any_handler;
 mod beside;
 mod child;
 mod crowd;

@@ -22,6 +22,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use longshore::sys::{self, Address, Count, Counts, Family, Kind, Mode, Silent, SocketOption};
 use longshore::{Backend, Handler, Replied, Reply, Request, Server, Workers};
+
+use super::any_handler::AnyHandler;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +165,7 @@ fn reactor(backend: Backend) -> io::Result<()> {
     let address = bound.addresses().find_map(Address::inet);
     let address = address.ok_or_else(|| io::Error::other("no address"))?;
     let stopper = bound.stopper();
-    let server = thread::spawn(move || bound.run(|_worker| Hi));
+    let server = thread::spawn(move || bound.run(|_worker| AnyHandler::new(Hi)));
     converse(address, || {
         // The second time it does not wait for connections to finish.
         stopper.stop();
