@@ -114,7 +114,9 @@ static MOMENTS: [Rule; 4] = [
 ];
 
 /// Chance of the peer or of the kernel.
-static SECRETS: [Rule; 7] = [
+static SECRETS: [Rule; 8] = [
+    // The same byte by byte, over several lines.
+    Rule::new(r"\b[0-9a-f]{2}(\s+[0-9a-f]{2}){7,}\b", "HEXADECIMAL"),
     // Hashes and keys of 8 bytes and more.
     Rule::new(r"\b[0-9a-f]{16,}\b", "HEXADECIMAL"),
     // Base64 of 20 and of 16 bytes: Sec-WebSocket-Accept and Sec-WebSocket-Key.

@@ -206,10 +206,8 @@ fn a_client_sees_its_own_end() {
     for part in order {
         assert!(rest.any(|line| line.contains(part)), "{part}: {text}");
     }
-    assert!(
-        text.contains("[tcp] ") && text.contains(" µs cwnd "),
-        "{text}"
-    );
+    // What the kernel says is of the moment when it is asked: on a busy machine the connection may be over by then.
+    assert!(text.contains("[tcp] "), "{text}");
     // The kernel was asked of the end that did not come from the listening port.
     assert!(
         text.contains("[tcp] FIN-WAIT-") || text.contains("[tcp] TIME-WAIT"),
