@@ -24,6 +24,7 @@ use sha1::{Digest as _, Sha1};
 use super::Lesson;
 use super::beside::{Beside, HttpClient, HttpReply};
 use super::frame::Frame;
+use super::hex::hex;
 use super::report::Table;
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -275,16 +276,6 @@ fn quoted(mark: char, head: &str) -> String {
     for line in head.lines().filter(|line| !line.is_empty()) {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n    {mark} {line}");
-    }
-    text
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(3 * bytes.len());
-    for (at, byte) in bytes.iter().enumerate() {
-        let space = if at == 0 { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{space}{byte:02x}");
     }
     text
 }

@@ -9,7 +9,6 @@
 //! Every header is built here from its bits, and compared with the crate's. What is wrong is answered by a Close frame with
 //! a code. It does not know messages that are longer than a read, nor compression.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 
@@ -20,6 +19,7 @@ use longshore::{Handler, Message, Replied, Reply, Request, Server, Socket};
 use super::Lesson;
 use super::beside::{Beside, HttpClient};
 use super::frame::Frame;
+use super::hex::hex;
 use super::report::Table;
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -321,14 +321,4 @@ fn violations(frame: &Frame, to: SocketAddr) -> io::Result<bool> {
     }
     frame.table(table);
     Ok(all)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(3 * bytes.len());
-    for (at, byte) in bytes.iter().enumerate() {
-        let space = if at == 0 { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{space}{byte:02x}");
-    }
-    text
 }

@@ -20,6 +20,7 @@ mod crowd;
 mod find;
 mod frame;
 mod guard;
+mod hex;
 mod kernel;
 mod lesson_01_verbs;
 mod lesson_02_files;

@@ -24,6 +24,7 @@ mod config;
 mod event_loop;
 mod files;
 mod gate;
+mod guarded;
 mod handler;
 mod incoming;
 mod ledger;

@@ -172,24 +172,7 @@ fn int(
     option: i32,
     value: i32,
 ) -> io::Result<()> {
-    let fd = fd.as_raw_fd();
-    let call = Call::Setsockopt {
-        fd,
-        level,
-        option,
-        value: OptionValue::Int(value),
-    };
-    retry(|| {
-        ask(probe, &call)?;
-        let (data, len) = (
-            (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        );
-        // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
-        let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
-        answered(probe, &call, answer as isize)
-    })?;
-    Ok(())
+    set(probe, fd, (level, option), &value, OptionValue::Int(value))
 }
 
 fn set_linger(
@@ -197,30 +180,13 @@ fn set_linger(
     fd: BorrowedFd<'_>,
     time: Option<Duration>,
 ) -> io::Result<()> {
-    let fd = fd.as_raw_fd();
-    let (level, option) = (libc::SOL_SOCKET, libc::SO_LINGER);
     let (on, seconds) = (time.is_some(), time.map_or(0, seconds));
-    let value = libc::linger {
+    let raw = libc::linger {
         l_onoff: on.into(),
         l_linger: seconds,
     };
-    let call = Call::Setsockopt {
-        fd,
-        level,
-        option,
-        value: OptionValue::Linger { on, seconds },
-    };
-    retry(|| {
-        ask(probe, &call)?;
-        let (data, len) = (
-            (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        );
-        // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
-        let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
-        answered(probe, &call, answer as isize)
-    })?;
-    Ok(())
+    let value = OptionValue::Linger { on, seconds };
+    set(probe, fd, (libc::SOL_SOCKET, libc::SO_LINGER), &raw, value)
 }
 
 fn set_timeout(
@@ -229,27 +195,36 @@ fn set_timeout(
     option: i32,
     time: Duration,
 ) -> io::Result<()> {
-    let fd = fd.as_raw_fd();
-    let level = libc::SOL_SOCKET;
     let micros = i64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(i64::MAX);
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-    let value = libc::timeval {
+    let raw = libc::timeval {
         tv_sec: seconds,
         tv_usec: micros,
     };
+    let value = OptionValue::Time { seconds, micros };
+    set(probe, fd, (libc::SOL_SOCKET, option), &raw, value)
+}
+
+/// `setsockopt(2)` with the structure that the option takes; `value` is the same as a probe sees it.
+fn set<T>(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    (level, option): (i32, i32),
+    raw: &T,
+    value: OptionValue,
+) -> io::Result<()> {
+    let fd = fd.as_raw_fd();
     let call = Call::Setsockopt {
         fd,
         level,
         option,
-        value: OptionValue::Time { seconds, micros },
+        value,
     };
     retry(|| {
         ask(probe, &call)?;
-        let (data, len) = (
-            (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        );
-        // SAFETY: `value` lives through the call, is `len` bytes long and is only read.
+        let data = std::ptr::from_ref(raw).cast();
+        let len = size_of_val(raw) as libc::socklen_t;
+        // SAFETY: `raw` lives through the call, is `len` bytes long and is only read.
         let answer = unsafe { libc::setsockopt(fd, level, option, data, len) };
         answered(probe, &call, answer as isize)
     })?;

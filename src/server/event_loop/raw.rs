@@ -14,6 +14,7 @@ use crate::buf::Input;
 use crate::conn::{Io, Origin, Service};
 use crate::driver::{Aside, Token};
 use crate::events;
+use crate::server::guarded::guarded;
 use crate::sys::Address;
 
 /// Whose call panicked, if it concerned no connection.
@@ -117,16 +118,6 @@ fn settle(fine: bool, before: usize, muted: bool, reins: &mut Reins, io: &mut Io
             io.reset();
         }
     }
-}
-
-/// Calls the protocol's function `name`. A panic is reported by the panic hook, as usual; here it costs one connection.
-fn guarded<R>(connection: u32, name: &'static str, call: impl FnOnce() -> R) -> Option<R> {
-    // The protocol may be left half-changed: that is the application's own state, and it chose to go on.
-    let returned = catch_unwind(AssertUnwindSafe(call)).ok();
-    if returned.is_none() {
-        events::handler_panicked(connection, name);
-    }
-    returned
 }
 
 impl<P: Protocol> Service for Raw<P> {

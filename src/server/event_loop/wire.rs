@@ -77,10 +77,7 @@ impl<'w, 'i> Wire<'w, 'i> {
     /// io_uring. A file that ends before the part does ends the connection.
     pub fn say_file(&mut self, file: &Arc<File>, part: Range<u64>) {
         if !self.io.is_half_closed() {
-            self.io.send_file(FileSlice {
-                file: file.clone().into(),
-                range: part,
-            });
+            self.io.send_file(FileSlice::new(file.clone(), part));
         }
     }
 

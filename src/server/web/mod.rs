@@ -16,11 +16,11 @@ mod websocket;
 
 pub(super) use journal::Journal;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Handler;
 use super::compression::{Compressor, Offer};
+use super::guarded::guarded;
 use super::stop::Farewell;
 use super::topics::News;
 use super::wake::{Mail, What};
@@ -29,7 +29,6 @@ use crate::conn::exchange::Exchange;
 use crate::conn::websocket::WebSocket;
 use crate::conn::{Io, Service};
 use crate::driver::Token;
-use crate::events;
 use crate::reactor::Post;
 use crate::sys::Address;
 use http::answer_later;
@@ -112,16 +111,6 @@ impl<H: Handler> Web<H> {
         let (code, reason) = self.farewell.words();
         member.websocket.close(code, reason, io);
     }
-}
-
-/// Calls the handler's function `name`. A panic is reported by the panic hook, as usual; here it costs one connection.
-fn guarded<R>(connection: u32, name: &'static str, call: impl FnOnce() -> R) -> Option<R> {
-    // The handler may be left half-changed: that is the application's own state, and it chose to go on.
-    let returned = catch_unwind(AssertUnwindSafe(call)).ok();
-    if returned.is_none() {
-        events::handler_panicked(connection, name);
-    }
-    returned
 }
 
 impl<H: Handler> Service for Web<H> {
