@@ -213,7 +213,7 @@ impl Serve {
         captures(&self.listen.iter().collect::<Vec<_>>());
         let bound = server.bind().map_err(|error| error.to_string())?;
         captures(&bound.addresses().collect::<Vec<_>>());
-        announce(&bound);
+        let lines = announcement(&bound);
         let stop = match self.stop_close_code.as_str() {
             "1012" => Stopper::restart,
             _ => Stopper::stop,
@@ -230,7 +230,7 @@ impl Serve {
         // Its own calls are not traced: where nobody reads the trace, it would wait with everybody else, and nothing would
         // be stopped.
         wait_for_signals(signals, stop, ledger, log.clone())?;
-        let result = bound.run(|_worker| {
+        let result = bound.on_ready(move || print(&lines)).run(|_worker| {
             let demo = Demo::new(files.clone(), room.clone(), feed.clone());
             #[cfg(feature = "deflate")]
             let demo = demo.deflate(self.deflate.deflate());
@@ -251,26 +251,32 @@ impl Serve {
     }
 }
 
-/// One line for each listener. Whoever reads them may have gone (`longshore serve | head`): that is no error.
-fn announce(bound: &Bound) {
+/// One line for each listener.
+fn announcement(bound: &Bound) -> String {
     let chosen = bound.backend();
+    let workers = match bound.workers() {
+        1 => "1 worker".to_owned(),
+        count => format!("{count} workers"),
+    };
+    let line = |address: &Address| {
+        let scheme = match address {
+            Address::Inet(_) => "http://",
+            Address::Unix(_) => "",
+        };
+        let fell_back = match &chosen.fell_back {
+            Some(cause) => format!("; not io-uring: {cause}"),
+            None => String::new(),
+        };
+        let backend = chosen.backend;
+        format!("listening on {scheme}{address} ({backend}, {workers}){fell_back}\n")
+    };
+    bound.addresses().map(line).collect()
+}
+
+/// On standard output. Whoever reads it may have gone (`longshore serve | head`): that is no error.
+fn print(lines: &str) {
     let mut out = std::io::stdout().lock();
-    for address in bound.addresses() {
-        let url = match address {
-            Address::Inet(_) => format!("http://{address}"),
-            Address::Unix(_) => address.to_string(),
-        };
-        let workers = match bound.workers() {
-            1 => "1 worker".to_owned(),
-            count => format!("{count} workers"),
-        };
-        let _ = write!(out, "listening on {url} ({}, {workers})", chosen.backend);
-        if let Some(cause) = &chosen.fell_back {
-            let _ = write!(out, "; not io-uring: {cause}");
-        }
-        let _ = writeln!(out);
-    }
-    let _ = out.flush();
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
 }
 
 /// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.

@@ -7,7 +7,7 @@ use std::thread;
 use super::bind::{BoundAddress, ServerError};
 use super::gate::{Arrival, Gate};
 use super::ledger::{Ledger, LedgerFigures};
-use super::tables::Tables;
+use super::tables::{DESCRIPTORS_RESERVED, Tables, connections_possible};
 use super::topics::{Homes, Hub, Publisher};
 use super::wake::Mail;
 use super::watched::{Watched, Watcher};
@@ -21,9 +21,6 @@ use crate::reactor::{Letter, Post, Reactor};
 use crate::sys::{self, Address, Silent, ThreadProbe};
 #[cfg(feature = "trace")]
 use crate::trace::Trace;
-
-/// Descriptors that are not used for connections: listeners, epoll, eventfds, files.
-const DESCRIPTORS_RESERVED: u64 = 32;
 
 /// With more workers than this for each processor, they are there for their descriptor tables: few run at one time.
 const WORKERS_PER_CPU_CROWDED: usize = 2;
@@ -40,6 +37,7 @@ pub struct Bound {
     pub(super) stopper: Stopper,
     pub(super) hub: Arc<Hub>,
     pub(super) ledger: Ledger,
+    on_ready: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Bound {
@@ -57,6 +55,7 @@ impl Bound {
             stopper: Stopper::default(),
             hub: Hub::new(workers),
             ledger: Ledger::new(workers),
+            on_ready: None,
         }
     }
 
@@ -90,6 +89,28 @@ impl Bound {
     /// What the server does, while it runs and when it has ended, from any thread.
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    /// Calls `call` once, on the thread that runs the server, when every worker has all that it needs and serves: the time
+    /// to tell a supervisor. Clients can connect as soon as the server is bound; they wait in the backlog until then. Where
+    /// a worker cannot be set up, it is not called, and [`run`](Self::run) gives the error.
+    ///
+    /// ```
+    /// # use longshore::{Handler, Replied, Reply, Request, Server};
+    /// # struct Hello;
+    /// # impl Handler for Hello {
+    /// #     type Connection = ();
+    /// #     fn request(&mut self, _: Request<'_>, reply: Reply<'_>, _: &mut ()) -> Replied { reply.text("") }
+    /// # }
+    /// let bound = Server::new().listen("127.0.0.1:0".parse()?).bind()?;
+    /// let stopper = bound.stopper();
+    /// bound.on_ready(move || stopper.stop()).run(|_worker| Hello)?; // set up, and stopped again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn on_ready(mut self, call: impl FnOnce() + Send + 'static) -> Self {
+        self.on_ready = Some(Box::new(call));
+        self
     }
 
     /// Serves until it is stopped. `make_handler` is called once on each worker's thread, with its number.
@@ -147,6 +168,7 @@ impl Bound {
         } else {
             Vec::new()
         };
+        let on_ready = self.on_ready.take();
         let listeners = self.listeners_by_worker();
         let tables = (self.server.own_tables).then(|| Tables::new(&listeners));
         let results: Vec<io::Result<Report>> = thread::scope(|scope| {
@@ -171,6 +193,14 @@ impl Bound {
             let workers: Vec<_> = listeners.into_iter().enumerate().map(spawn).collect();
             if let Some(tables) = &tables {
                 tables.close_what_was_left();
+            }
+            if common.gate.wait()
+                && let Some(call) = on_ready
+            {
+                // A panic there ends the workers, which the scope waits for.
+                let unless_fine = StopsOthers(&common.stopper);
+                call();
+                std::mem::forget(unless_fine);
             }
             let join = |worker: io::Result<thread::ScopedJoinHandle<'_, _>>| match worker?.join() {
                 Ok(report) => report,
@@ -197,15 +227,10 @@ impl Bound {
     }
 
     pub(super) fn driver_config(&self) -> driver::Config {
-        let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
         // A table of one's own begins as a copy: everybody's waker, poller and listeners are in it.
         let copied = (self.workers * (2 + self.addresses.len())) as u64;
         let reserved = DESCRIPTORS_RESERVED + if self.server.own_tables { copied } else { 0 };
-        let spare = descriptors
-            .saturating_sub(reserved)
-            .max(descriptors / 2)
-            .max(1);
-        let spare = u32::try_from(spare).unwrap_or(u32::MAX).min(1 << 20);
+        let spare = connections_possible(reserved);
         let connections_max = self
             .server
             .connections_max
@@ -311,7 +336,8 @@ impl Common {
             // A stop is never refused.
             let _ = post.send(Letter::Stop);
         }));
-        self.gate.pass(way_in.arrival);
+        way_in.arrival.come();
+        self.gate.wait();
         if let Some((tables, arrival)) = way_in.leaving {
             tables.leave(seat.number, arrival)?;
         }

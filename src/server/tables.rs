@@ -14,17 +14,27 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gate::{Arrival, Gate};
 use crate::driver::Listener;
 use crate::sys::{self, ThreadProbe};
 
+/// Descriptors that are not used for connections: listeners, epoll, eventfds, files.
+pub(super) const DESCRIPTORS_RESERVED: u64 = 32;
+
+/// How many connections the process's descriptor table has room for, beside `reserved` other descriptors.
+pub(super) fn connections_possible(reserved: u64) -> u32 {
+    let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
+    let spare = descriptors
+        .saturating_sub(reserved)
+        .max(descriptors / 2)
+        .max(1);
+    u32::try_from(spare).unwrap_or(u32::MAX).min(1 << 20)
+}
+
 /// Who leaves the shared table, and which listeners are whose.
 pub(super) struct Tables {
     listeners: Vec<(usize, RawFd)>,
-    workers: usize,
-    left: AtomicUsize,
     all_left: Gate,
 }
 
@@ -36,8 +46,6 @@ impl Tables {
         });
         Self {
             listeners: numbered.collect(),
-            workers: listeners.len(),
-            left: AtomicUsize::new(0),
             all_left: Gate::new(listeners.len()),
         }
     }
@@ -52,17 +60,15 @@ impl Tables {
         sys::own_table(&mut ThreadProbe)?;
         let others = self.listeners.iter().filter(|(owner, _)| *owner != worker);
         sys::close_copies(&mut ThreadProbe, others.map(|(_, fd)| *fd));
-        self.left.fetch_add(1, Ordering::Release);
-        drop(arrival);
+        arrival.come();
         Ok(())
     }
 
     /// Waits for all workers to leave, then closes the copies of their listeners in the table that they left.
     pub(super) fn close_what_was_left(&self) {
-        self.all_left.wait();
         // A worker that failed before it left has closed its listeners in this table: their numbers may be somebody
         // else's by now. The others stop then, and the process's end closes the rest.
-        if self.left.load(Ordering::Acquire) == self.workers {
+        if self.all_left.wait() {
             sys::close_copies(&mut ThreadProbe, self.listeners.iter().map(|(_, fd)| *fd));
         }
     }

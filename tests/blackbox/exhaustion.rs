@@ -142,3 +142,38 @@ fn a_limit_of_connections_makes_clients_wait() {
         assert_eq!(server.stop().connections, CLIENTS as u64 + 1, "{backend}");
     });
 }
+
+#[test]
+fn it_listens_when_every_worker_has_its_descriptors() {
+    on_each_backend(|backend| {
+        let workers = 16;
+        let args = ["--workers", &workers.to_string()];
+        let server = with_descriptors(backend, 1024, &args);
+        // Three standard streams; a listener, a driver and a waker for each worker.
+        let at_first = server.descriptors();
+        assert!(at_first >= 3 + 3 * workers, "{backend}: {at_first}");
+        for _ in 0..64 {
+            assert_eq!(server.connect().fetch("/pipeline").text(), "ok");
+        }
+        let back = || server.descriptors() == at_first;
+        eventually("all connections are closed", back);
+        server.stop();
+    });
+}
+
+#[test]
+fn who_cannot_have_all_workers_does_not_say_that_it_listens() {
+    on_each_backend(|backend| {
+        // Enough to bind, but not for what the workers open.
+        let script = "ulimit -n 24; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", PROGRAM, "serve", "--backend", backend]);
+        command.args(["--workers", "16", "--listen", "127.0.0.1:0"]);
+        let output = command.output().expect("a shell");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{backend}: {error}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{backend}");
+        let advice = error.contains("Too many open files");
+        assert!(advice && error.lines().count() == 1, "{backend}: {error}");
+    });
+}

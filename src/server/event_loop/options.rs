@@ -5,10 +5,9 @@ use std::time::Duration;
 use crate::driver;
 use crate::limits::Limits;
 use crate::server::Backend;
-use crate::sys::{self, Address, SocketOption};
+use crate::server::tables::{DESCRIPTORS_RESERVED, connections_possible};
+use crate::sys::{Address, SocketOption};
 
-/// Descriptors that are not used for connections: poller, eventfds, listeners, files.
-const DESCRIPTORS_RESERVED: u64 = 32;
 /// How many clients may wait to be accepted by default. The kernel caps it at `net.core.somaxconn`, 4096 too.
 const BACKLOG: u32 = 4096;
 /// How long a connection of ours may take by default. The kernel itself gives up after two minutes (`tcp(7)`).
@@ -82,20 +81,10 @@ impl LoopOptions {
         let default = driver::Config::default();
         let wanted = self.connections_max.unwrap_or(default.connections_max);
         driver::Config {
-            connections_max: wanted.min(connections_possible()),
+            connections_max: wanted.min(connections_possible(DESCRIPTORS_RESERVED)),
             ..default
         }
     }
-}
-
-/// How many connections this process's descriptor table has room for.
-fn connections_possible() -> u32 {
-    let descriptors = sys::nofile().map_or(1024, |(soft, _)| soft);
-    let spare = descriptors
-        .saturating_sub(DESCRIPTORS_RESERVED)
-        .max(descriptors / 2)
-        .max(1);
-    u32::try_from(spare).unwrap_or(u32::MAX).min(1 << 20)
 }
 
 /// Where and how to listen. An [`Address`] alone is one with defaults.
