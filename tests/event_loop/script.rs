@@ -82,6 +82,8 @@ impl Script {
             "half" => {
                 wire.say(b"half\n");
                 wire.end_output();
+                // Not sent.
+                wire.say(b"behind the end\n");
             }
             "hold" => {
                 wire.hold_input();

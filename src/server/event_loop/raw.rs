@@ -53,13 +53,14 @@ impl<P: Protocol> Raw<P> {
     ) -> Option<R> {
         let State { application, reins } = state;
         let application = application.as_mut()?;
-        let (before, muted) = (io.said(), io.is_half_closed());
+        let before = io.said();
         let mut wire = Wire::new(io, &mut self.errands, reins);
         let protocol = &mut self.protocol;
         let returned = guarded(wire.id().0.index, name, || {
             call(protocol, application, &mut wire)
         });
-        settle(returned.is_some(), before, muted, reins, io);
+        let ended_at = wire.ended_at();
+        settle(returned.is_some(), before, ended_at, reins, io);
         returned
     }
 
@@ -90,7 +91,8 @@ impl<P: Protocol> Raw<P> {
         let application = guarded(wire.id().0.index, "opened", || {
             protocol.opened(origin, &mut wire)
         });
-        settle(application.is_some(), 0, false, &mut reins, io);
+        let ended_at = wire.ended_at();
+        settle(application.is_some(), 0, ended_at, &mut reins, io);
         if !io.has_room(1) {
             // Whoever comes at the ceiling would have nothing to keep even half a line in.
             io.reset();
@@ -100,14 +102,14 @@ impl<P: Protocol> Raw<P> {
 }
 
 /// Sees to what a call left behind: nothing is said behind the end, silence is counted anew, and the memory ceiling holds.
-fn settle(fine: bool, before: usize, muted: bool, reins: &mut Reins, io: &mut Io<'_>) {
+fn settle(fine: bool, before: usize, ended_at: Option<usize>, reins: &mut Reins, io: &mut Io<'_>) {
     if !fine {
         io.take_back(before);
         io.reset();
         return;
     }
-    if muted {
-        io.take_back(before);
+    if let Some(ended_at) = ended_at {
+        io.take_back(ended_at);
     }
     if io.said() > before {
         if reins.deadline == Deadline::Idle {

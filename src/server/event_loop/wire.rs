@@ -36,11 +36,24 @@ pub struct Wire<'w, 'i> {
     io: &'w mut Io<'i>,
     errands: &'w mut Errands,
     reins: &'w mut Reins,
+    /// How much had been said in this dispatch when nothing more was to be.
+    ended_at: Option<usize>,
 }
 
 impl<'w, 'i> Wire<'w, 'i> {
     pub(super) fn new(io: &'w mut Io<'i>, errands: &'w mut Errands, reins: &'w mut Reins) -> Self {
-        Self { io, errands, reins }
+        let ended_at = io.is_half_closed().then(|| io.said());
+        Self {
+            io,
+            errands,
+            reins,
+            ended_at,
+        }
+    }
+
+    /// Behind how much of what was said in this dispatch nothing may be said.
+    pub(super) fn ended_at(&self) -> Option<usize> {
+        self.ended_at
     }
 
     /// Names the connection, for other calls and other threads. Never used again for another one.
@@ -129,6 +142,7 @@ impl<'w, 'i> Wire<'w, 'i> {
     /// until [`finish`](Self::finish), which the default of [`Protocol::ended`](super::Protocol::ended) calls.
     pub fn end_output(&mut self) {
         self.io.half_close();
+        self.ended_at.get_or_insert(self.io.said());
     }
 
     /// Ends the connection at once, with an RST: what waits is lost, and the peer learns that it did not hear everything.
