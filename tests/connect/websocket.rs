@@ -338,7 +338,16 @@ fn a_flood_does_not_silence_the_user() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let url = format!("ws://{address}/");
-    succeeds(&["connect", &url], b"enough\n");
+    let mut process = spawn(&["connect", &url]);
+    let mut printed = process.stdout.take().expect("piped");
+    let mut typed = process.stdin.take().expect("piped");
+    // In the midst of it.
+    printed.read_exact(&mut vec![0; 64 << 10]).expect("a flood");
+    typed.write_all(b"enough\n").expect("it listens");
+    drop(typed);
+    let drained = std::io::copy(&mut printed, &mut std::io::sink());
+    drained.expect("the rest");
+    assert_eq!(process.wait().expect("it ends").code(), Some(0));
 }
 
 /// A close reason cannot pose as a note of ours.

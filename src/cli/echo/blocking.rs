@@ -7,7 +7,7 @@
 //! Who connects meanwhile is in the listener's backlog: its handshake is done, by the kernel, and its bytes wait in a
 //! receive buffer. Nobody answers them.
 
-use longshore::sys::{self, AcceptError, How, Kind, Mode, Probe, accept_error};
+use longshore::sys::{self, How, Kind, Mode, Probe};
 
 use super::listen::Place;
 use super::live::{Live, Seat};
@@ -45,14 +45,7 @@ fn accept(
                 let seat = live.enter(fd, How::Read);
                 stream::serve(probe, seat, theirs, terms, live, tally);
             }
-            // The signal has shut the listener.
-            Err(_) if live.is_stopping() => {}
-            Err(error) => match accept_error(&error) {
-                AcceptError::NotReady | AcceptError::ThisConnection => {}
-                // The connection still waits: without a pause this would spin.
-                AcceptError::Exhausted => live.pause(),
-                AcceptError::Listener => return Err(format!("cannot accept: {error}")),
-            },
+            Err(error) => live.not_accepted(&error)?,
         }
     }
     Ok(())

@@ -12,12 +12,13 @@
 //! number to its owner, so that nobody can meet another file under it. It does not know what is done with the sockets.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore::sys::{self, How, Probe};
+use longshore::sys::{self, AcceptError, How, Probe, accept_error};
 
 /// How long a connection may go on echoing what it has when the program stops.
 const STOP_MAX: Duration = Duration::from_secs(2);
@@ -84,6 +85,19 @@ impl Live {
     pub(super) fn await_room(&self, most: usize) {
         let full = |open: &mut Open| open.seats.len() >= most && !self.is_stopping();
         drop(self.changed.wait_while(self.lock(), full));
+    }
+
+    /// What accept4(2) refused: worth another try, or the reason to end.
+    pub(super) fn not_accepted(&self, error: &io::Error) -> Result<(), String> {
+        match accept_error(error) {
+            // The signal has shut the listener.
+            _ if self.is_stopping() => {}
+            AcceptError::NotReady | AcceptError::ThisConnection => {}
+            // The connection still waits: without a pause this would spin.
+            AcceptError::Exhausted => self.pause(),
+            AcceptError::Listener => return Err(format!("cannot accept: {error}")),
+        }
+        Ok(())
     }
 
     /// Waits a moment for descriptors, threads or memory to become free, or until stopping has begun.

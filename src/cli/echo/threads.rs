@@ -14,7 +14,7 @@
 use std::sync::Mutex;
 use std::thread::{self, Scope};
 
-use longshore::sys::{self, AcceptError, Address, How, Kind, Mode, Probe, accept_error};
+use longshore::sys::{self, Address, How, Kind, Mode, Probe};
 
 use super::listen::Place;
 use super::live::{Live, Seat};
@@ -69,14 +69,7 @@ fn accept<'scope, P: Probe>(
                 let seat = live.enter(fd, How::Read);
                 start(scope, probes, probe, (seat, theirs), terms, live, tally);
             }
-            // The signal has shut the listener.
-            Err(_) if live.is_stopping() => {}
-            Err(error) => match accept_error(&error) {
-                AcceptError::NotReady | AcceptError::ThisConnection => {}
-                // The connection still waits: without a pause this would spin.
-                AcceptError::Exhausted => live.pause(),
-                AcceptError::Listener => return Err(format!("cannot accept: {error}")),
-            },
+            Err(error) => live.not_accepted(&error)?,
         }
     }
     Ok(())
