@@ -208,7 +208,11 @@ fn a_hangup_signal_opens_the_log_anew() {
 #[test]
 fn without_a_file_a_hangup_signal_ends_the_program() {
     for log in [&[][..], &["--access-log", "-"]] {
-        let mut server = Server::start("epoll", log);
+        // Under nohup(1) the tests ignore the signal, and so would it.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", PROGRAM, "serve", "--workers", "1"]);
+        command.args(["--listen", "127.0.0.1:0"]).args(log);
+        let mut server = Server::spawn(command, "auto", 1);
         server.signal(Signal::SIGHUP);
         let status = server.wait();
         assert_eq!(status.signal(), Some(libc::SIGHUP), "{log:?}: {status}");
