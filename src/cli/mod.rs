@@ -43,6 +43,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    // Not under `trace`, where they need no flag.
+    #[command(mut_group("TraceOptions", |group| group.requires("trace")))]
     Serve(Box<serve::Serve>),
     Echo(echo::Echo),
     Connect(Box<connect::Connect>),

@@ -24,7 +24,6 @@ use super::trace::{TraceOptions, Tracing};
 ///
 /// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat /feed, and /static/ with --root
 #[derive(Args, Debug)]
-#[command(mut_group("TraceOptions", |group| group.requires("trace")))]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
     #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = Address::resolve)]

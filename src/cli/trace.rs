@@ -119,42 +119,47 @@ impl Probe for Watching {
     }
 }
 
-/// What is shown of a trace, and where.
+/// What is shown of a trace, and where. Global: `trace --json serve` and `trace serve --json` are the same.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Trace")]
 pub(crate) struct TraceOptions {
     /// Show only this connection, by its number in the trace; may be repeated
-    #[arg(long = "connection", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long = "connection", global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     connection_numbers: Vec<u64>,
     /// Show only these calls and ring operations, by name, separated by commas
-    #[arg(long = "calls", value_name = "NAMES", value_delimiter = ',', value_parser = call_name)]
+    #[arg(long = "calls", global = true, value_name = "NAMES", value_delimiter = ',', value_parser = call_name)]
     calls: Vec<String>,
     /// Show only calls and ring operations that failed; "not ready" (EAGAIN) is among them
-    #[arg(long = "errors")]
+    #[arg(long = "errors", global = true)]
     errors: bool,
     /// How many bytes of each buffer are shown
-    #[arg(long = "bytes", value_name = "N", default_value_t = 32, value_parser = bytes)]
+    #[arg(long = "bytes", global = true, value_name = "N", default_value_t = 32, value_parser = bytes)]
     text_bytes: usize,
     /// Write one JSON object to a line, for programs; with --summary one object in all
-    #[arg(long = "json")]
+    #[arg(long = "json", global = true)]
     json: bool,
     /// At the end, write calls, errors, time and bytes of each call in place of the lines, as strace -c does
-    #[arg(long = "summary")]
+    #[arg(long = "summary", global = true)]
     summary: bool,
     /// Also write FILE, which ui.perfetto.dev opens
-    #[arg(long = "perfetto", value_name = "FILE")]
+    #[arg(long = "perfetto", global = true, value_name = "FILE")]
     perfetto: Option<PathBuf>,
     /// Show the packets too, between the calls that caused them, with TCP states; needs CAP_NET_RAW
-    #[arg(long = "packets")]
+    #[arg(long = "packets", global = true)]
     packets: bool,
     /// Write the packets to FILE, which Wireshark opens; needs CAP_NET_RAW
-    #[arg(long = "pcapng", value_name = "FILE")]
+    #[arg(long = "pcapng", global = true, value_name = "FILE")]
     pcapng: Option<PathBuf>,
     /// The network interface of --packets and --pcapng: lo, or one like eth0
-    #[arg(long = "interface", value_name = "NAME", default_value = "lo")]
+    #[arg(
+        long = "interface",
+        global = true,
+        value_name = "NAME",
+        default_value = "lo"
+    )]
     interface: String,
     /// Write to FILE [standard error]
-    #[arg(long = "output", short = 'o', value_name = "FILE")]
+    #[arg(long = "output", global = true, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
 }
 

@@ -4,7 +4,7 @@
 //! know how it is printed ([`Strace`](super::Strace)) or counted ([`Count`](super::Count)).
 #![forbid(unsafe_code)]
 
-use super::{Address, EpollEvent, How, PollFd, Submission};
+use super::{Address, EpollEvent, How, PollFd, Registration, Submission};
 use std::io::IoSlice;
 use std::path::Path;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub enum Call<'a> {
     /// `io_uring_enter(2)`
     IoUringEnter { fd: i32, to_submit: u32, min_complete: u32, flags: u32 },
     /// `io_uring_register(2)`
-    IoUringRegister { fd: i32, opcode: u32, entries: u32 },
+    IoUringRegister { fd: i32, what: Registration },
 
     // Files, limits, threads.
     /// `openat2(2)`

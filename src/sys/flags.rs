@@ -20,7 +20,6 @@ table! { SOCKET_MODES: SOCK_CLOEXEC SOCK_NONBLOCK }
 table! { EPOLL_MODES: EPOLL_CLOEXEC }
 table! { EVENTFD_MODES: EFD_CLOEXEC EFD_NONBLOCK }
 table! { MESSAGE_FLAGS: MSG_OOB MSG_PEEK MSG_TRUNC MSG_DONTWAIT MSG_WAITALL MSG_NOSIGNAL MSG_MORE MSG_ZEROCOPY }
-table! { OPEN_FLAGS: O_WRONLY O_RDWR O_NOCTTY O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_CLOEXEC O_PATH }
 table! { FILE_TYPES: S_IFREG S_IFDIR S_IFLNK S_IFIFO S_IFSOCK S_IFCHR S_IFBLK }
 table! { RESOLVE_FLAGS: RESOLVE_NO_XDEV RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH RESOLVE_IN_ROOT }
 table! { POLL_EVENTS: POLLIN POLLPRI POLLOUT POLLERR POLLHUP POLLNVAL POLLRDHUP }
@@ -42,7 +41,21 @@ table! { IPV6_OPTIONS: IPV6_V6ONLY }
 table! { PACKET_OPTIONS: PACKET_STATISTICS }
 table! { PACKET_PROTOCOLS: ETH_P_ALL }
 
-// Not through the macro: the constants of libc are negative when cast, or have another name.
+// Not through the macro: the constants of libc are negative when cast, or have another name or value.
+pub(super) const OPEN_FLAGS: Table = &[
+    (libc::O_WRONLY as u64, "O_WRONLY"),
+    (libc::O_RDWR as u64, "O_RDWR"),
+    (libc::O_NOCTTY as u64, "O_NOCTTY"),
+    (libc::O_APPEND as u64, "O_APPEND"),
+    (libc::O_NONBLOCK as u64, "O_NONBLOCK"),
+    (libc::O_DIRECTORY as u64, "O_DIRECTORY"),
+    (libc::O_NOFOLLOW as u64, "O_NOFOLLOW"),
+    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
+    (libc::O_PATH as u64, "O_PATH"),
+    // The kernel's, which libc has as 0 where every file may be large.
+    #[cfg(target_arch = "x86_64")]
+    (1 << 15, "O_LARGEFILE"),
+];
 pub(super) const EPOLL_EVENTS: Table = &[
     (super::EPOLLIN as u64, "EPOLLIN"),
     (super::EPOLLPRI as u64, "EPOLLPRI"),

@@ -76,6 +76,7 @@ mod poll;
 mod probe;
 mod random;
 mod read_options;
+mod registration;
 #[cfg(feature = "io-uring")]
 mod ring_receive;
 mod rlimit;
@@ -92,6 +93,8 @@ mod tests;
 mod thread_probe;
 #[cfg(feature = "server")]
 mod told;
+#[cfg(feature = "io-uring")]
+mod told_ring;
 
 pub use address::{Address, AddressError, SUN_PATH_BYTES_MAX, UnixName};
 pub use affinity::{allowed_cpus, pin_thread};
@@ -125,6 +128,7 @@ pub use read_options::{
     peer_credentials, receive_buffer, receive_time, reuse_address, reuse_port, send_buffer,
     user_timeout,
 };
+pub use registration::Registration;
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
@@ -144,3 +148,5 @@ pub use tcp_info::{TcpInfo, TcpState, tcp_info};
 pub use thread_probe::{ThreadProbe, watch_thread};
 #[cfg(feature = "server")]
 pub(crate) use told::{ToldFd, ToldFile};
+#[cfg(feature = "io-uring")]
+pub(crate) use told_ring::ToldRing;

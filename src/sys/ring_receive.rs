@@ -12,7 +12,7 @@
 
 use super::flags::ENTER_EXT_ARG;
 use super::hook::{ask, told};
-use super::{Call, Probe};
+use super::{Call, Probe, ToldRing};
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use std::fmt;
@@ -51,7 +51,7 @@ const CANCEL_WAIT: Duration = Duration::from_secs(1);
 /// ```
 pub struct RingReceive {
     // Neither is freed while the receive is in flight: see `drop`.
-    ring: ManuallyDrop<IoUring>,
+    ring: ManuallyDrop<ToldRing>,
     buffer: ManuallyDrop<Box<[u8]>>,
     result: Option<i32>,
     taken: bool,
@@ -81,7 +81,7 @@ impl RingReceive {
         let ring = IoUring::new(4);
         told(probe, &setup, as_count(&ring))?;
         let mut receive = Self {
-            ring: ManuallyDrop::new(ring?),
+            ring: ManuallyDrop::new(ring?.into()),
             buffer: ManuallyDrop::new(vec![0; bytes.max(1)].into_boxed_slice()),
             // Until something was submitted there is nothing to wait for.
             result: Some(-libc::ECANCELED),
@@ -188,11 +188,11 @@ fn as_count(ring: &io::Result<IoUring>) -> io::Result<usize> {
 
 impl Drop for RingReceive {
     fn drop(&mut self) {
-        let silent = &mut super::Silent;
+        let probe = &mut super::ThreadProbe;
         if self.result.is_none() {
             // If this fails, the check below sees the receive in flight and leaks.
-            let _ = self.cancel(silent);
-            let _ = self.wait(silent, CANCEL_WAIT);
+            let _ = self.cancel(probe);
+            let _ = self.wait(probe, CANCEL_WAIT);
         }
         if self.result.is_none() {
             return; // leaking is safe, freeing what the kernel may write to is not

@@ -50,7 +50,10 @@ impl Display for Shown<'_> {
         f.write_char(')')?;
         match self.result {
             None => Ok(()),
-            Some(Ok(number)) => write!(f, " = {number}"),
+            Some(Ok(number)) => match self.call.meaning(number) {
+                Some(meaning) => write!(f, " = {number:#x} ({meaning})"),
+                None => write!(f, " = {number}"),
+            },
             Some(Err(error)) => failure(f, error),
         }
     }
@@ -68,6 +71,16 @@ impl Display for Arguments<'_> {
 }
 
 impl Call<'_> {
+    /// What an answer means that is more than a number, in strace's words: `flags O_RDWR|O_NONBLOCK` of `F_GETFL`.
+    pub fn meaning(&self, answer: usize) -> Option<String> {
+        match self {
+            Call::Fcntl { command, .. } if *command == libc::F_GETFL => {
+                Some(format!("flags {}", FileFlags(answer as i32)))
+            }
+            _ => None,
+        }
+    }
+
     /// The arguments alone, with at most `text_max` bytes of each buffer. What the kernel fills in is shown only for a
     /// result that says so.
     pub fn arguments<'a>(
@@ -90,6 +103,22 @@ pub struct Escaped<'a>(pub &'a [u8], pub usize);
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         Text(self.0, self.1).fmt(f)
+    }
+}
+
+/// A descriptor's flags. Read-only is the absence of another mode.
+struct FileFlags(i32);
+
+impl Display for FileFlags {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 & libc::O_ACCMODE != libc::O_RDONLY {
+            return Bits(self.0 as u64, flags::OPEN_FLAGS).fmt(f);
+        }
+        f.write_str("O_RDONLY")?;
+        match self.0 {
+            0 => Ok(()),
+            rest => write!(f, "|{}", Bits(rest as u64, flags::OPEN_FLAGS)),
+        }
     }
 }
 
@@ -354,13 +383,9 @@ impl Shown<'_> {
                 let flags = Bits(flags.into(), flags::ENTER_FLAGS);
                 write!(f, "{fd}, {to_submit}, {min_complete}, {flags}, {argument}")
             }
-            Call::IoUringRegister {
-                fd,
-                opcode,
-                entries,
-            } => {
-                let opcode = OneOf(opcode as i32, flags::REGISTER_OPCODES);
-                write!(f, "{fd}, {opcode}, ..., {entries}")
+            Call::IoUringRegister { fd, what } => {
+                let opcode = OneOf(what.opcode() as i32, flags::REGISTER_OPCODES);
+                write!(f, "{fd}, {opcode}, {what}, {}", what.count())
             }
             _ => self.of_the_rest(f),
         }
@@ -371,15 +396,10 @@ impl Shown<'_> {
         match *self.call {
             Call::Fcntl { fd, command, flags } => {
                 write!(f, "{fd}, {}", OneOf(command, flags::FCNTL_COMMANDS))?;
-                if command == libc::F_SETFL {
-                    let access = if flags & libc::O_ACCMODE == 0 {
-                        "O_RDONLY|"
-                    } else {
-                        ""
-                    };
-                    write!(f, ", {access}{}", Bits(flags as u64, flags::OPEN_FLAGS))?;
+                match command {
+                    libc::F_SETFL => write!(f, ", {}", FileFlags(flags)),
+                    _ => Ok(()),
                 }
-                Ok(())
             }
             Call::Openat2 {
                 dir,

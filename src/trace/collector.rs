@@ -151,7 +151,9 @@ impl Collector {
             if !self.filter.shows(event) {
                 return;
             }
-            if let Some(turn) = self.turns.remove(&event.thread.id) {
+            let turn = self.turns.remove(&event.thread.id);
+            // What comes behind a ring's end belongs to no turn.
+            if let Some(turn) = turn.filter(|turn| turn.turn == event.turn) {
                 self.give(&turn);
             }
         }

@@ -48,6 +48,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_text: Option<&'a str>,
@@ -146,6 +148,7 @@ fn line(event: &Event) -> Line<'_> {
             event: "call",
             arguments: Some(&call.arguments),
             result: Some(call.result),
+            meaning: call.meaning.as_deref(),
             bytes: (call.bytes > 0).then_some(call.bytes),
             ..failed(common, call.error.as_ref())
         },

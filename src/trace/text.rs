@@ -81,6 +81,7 @@ impl<W: Write> Text<W> {
             Kind::Call(call) => self.call(call)?,
             Kind::Submitted(submitted) => self.submitted(submitted)?,
             Kind::Completed(completed) => self.completed(completed)?,
+            Kind::Lent { bytes: 1, text } => write!(self.waiting, "[lend] {text}, 1 byte")?,
             Kind::Lent { bytes, text } => write!(self.waiting, "[lend] {text}, {bytes} bytes")?,
             Kind::Opened { by } => {
                 write!(self.waiting, "{green}opened by {by}{plain}")?;
@@ -143,7 +144,11 @@ impl<W: Write> Text<W> {
             result,
             ..
         } = call;
-        write!(self.waiting, "{bold}{name}{plain}({arguments}) = {result}")?;
+        write!(self.waiting, "{bold}{name}{plain}({arguments}) = ")?;
+        match &call.meaning {
+            Some(meaning) => write!(self.waiting, "{result:#x} ({meaning})")?,
+            None => write!(self.waiting, "{result}")?,
+        }
         self.failure(call.error.as_ref())
     }
 

@@ -109,7 +109,8 @@ fn receive(client: &mut TcpStream, wanted: Option<&[u8]>) -> io::Result<()> {
 /// From the wait that brought the client to the end of its connection.
 fn part(lines: &[String]) -> Option<String> {
     let waits = |line: &String| line.contains(" epoll_wait(") || line.contains(" io_uring_enter(");
-    let begin = lines.iter().position(waits)?;
+    let opened = lines.iter().position(|line| has(line, ""))?;
+    let begin = lines[..opened].iter().rposition(waits)?;
     let end = lines.iter().position(|line| is_closed(line))?;
     Some(lines.get(begin..=end)?.join("\n"))
 }

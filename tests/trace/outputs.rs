@@ -142,7 +142,9 @@ fn json_lines_know_both_ends_of_every_connection() {
             assert!(next >= at, "{backend}: in the order of time: {event}");
             at = next;
         }
+        // The main thread has turns too, of the ring that it tries.
         let turns: Vec<_> = of("turn")
+            .filter(|event| event["thread_name"] == "worker-0")
             .map(|event| event["turn"].as_u64().unwrap())
             .collect();
         assert!(turns.is_sorted() && turns[0] == 1, "{backend}: {turns:?}");
@@ -340,6 +342,59 @@ fn nobody_reads_the_trace_any_more_and_the_server_goes_on() {
     }
     drop(stream);
     server.stop();
+}
+
+#[test]
+fn options_stand_before_or_behind_the_subcommand() {
+    // A port that cannot be bound ends it at once; what was done by then is in the trace.
+    for words in [
+        [
+            "trace",
+            "--json",
+            "--calls",
+            "bind",
+            "serve",
+            "--listen",
+            "203.0.113.1:80",
+        ],
+        [
+            "trace",
+            "serve",
+            "--json",
+            "--listen",
+            "203.0.113.1:80",
+            "--calls",
+            "bind",
+        ],
+        [
+            "trace",
+            "echo",
+            "--listen",
+            "203.0.113.1:80",
+            "--json",
+            "--calls",
+            "bind",
+        ],
+        [
+            "serve",
+            "--trace",
+            "--json",
+            "--listen",
+            "203.0.113.1:80",
+            "--calls",
+            "bind",
+        ],
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"));
+        let output = program.args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        let first: Value = serde_json::from_str(text.lines().next().unwrap()).expect(&text);
+        assert_eq!(
+            (&first["name"], &first["error"]),
+            (&"bind".into(), &"EADDRNOTAVAIL".into())
+        );
+    }
 }
 
 #[test]

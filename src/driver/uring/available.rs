@@ -1,14 +1,16 @@
 //! Whether this machine lets us use io_uring, found out by using it.
 //!
 //! Kernel versions and configuration files do not answer that: containers filter the calls (seccomp), administrators
-//! switch them off (`kernel.io_uring_disabled`), limits refuse the memory. So a small ring is set up and receives a byte.
+//! switch them off (`kernel.io_uring_disabled`), limits refuse the memory. So a small ring is set up and receives a byte. A
+//! trace of the thread shows it (but for the pair of sockets, which the standard library makes).
 //! Only a known fault of a kernel is told by its version.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use super::{Config, Driver, Event, Uring};
-use crate::sys::{self, Silent};
+use crate::sys::{self, ThreadProbe};
 
 /// Sets up a ring, receives one byte on it, and takes it down.
 ///
@@ -22,10 +24,11 @@ pub(crate) fn available() -> io::Result<()> {
         ring_buffers: 4,
         ..Config::default()
     };
-    let mut driver = Uring::open(&config, Silent)?;
+    let mut driver = Uring::open(&config, ThreadProbe)?;
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     driver.adopt(ours.into())?;
-    sys::send(&mut Silent, std::os::fd::AsFd::as_fd(&theirs), b"!")?;
+    // Not send(2): a trace would take it for a client's connection.
+    sys::write(&mut ThreadProbe, theirs.as_fd(), b"!")?;
     for _ in 0..8 {
         driver.wait(Some(Duration::from_millis(250)))?;
         while let Some(event) = driver.next_event() {
@@ -65,10 +68,11 @@ pub(crate) fn explain(error: &io::Error) -> &'static str {
 /// Whether completions come in the order in which their receives took bytes out of the buffers (6.16+). Before that a
 /// multishot receive could overtake a single one of the same call, and who shares a buffer would be shown the other's bytes.
 ///
-/// Here the version does answer: nobody can filter a fault away, and it shows too seldom to be tried.
+/// Here the version (`uname(2)`) does answer: nobody can filter a fault away, and it shows too seldom to be tried.
 pub(super) fn in_order() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    version(&release) >= (6, 16)
+    let system = nix::sys::utsname::uname().ok();
+    let release = system.as_ref().and_then(|system| system.release().to_str());
+    version(release.unwrap_or_default()) >= (6, 16)
 }
 
 /// The first two numbers of a kernel's release.

@@ -28,10 +28,9 @@ use io_uring::types::BufRingEntry;
 use super::available::in_order;
 use super::ring::Ring;
 use super::{Config, Probe, STREAMS};
+use crate::sys::Registration;
 
 const PAGE: usize = 4096;
-/// `IORING_REGISTER_PBUF_RING`.
-const REGISTER_PBUF_RING: u32 = 22;
 
 /// A receive of a stream that takes a buffer of its own brings at most this many bytes.
 const BUFFER_BYTES: u32 = 2048;
@@ -121,8 +120,13 @@ impl Buffers {
             filled: vec![0; usize::from(count)].into(),
             leaked: false,
         };
+        let what = Registration::Buffers {
+            group,
+            entries: count,
+            incremental: filling == Filling::On,
+        };
         // SAFETY: the entries are page-aligned and live until the ring is gone: `Uring` drops its ring first, or leaks.
-        ring.register(probe, REGISTER_PBUF_RING, 1, |submitter| unsafe {
+        ring.register(probe, what, |submitter| unsafe {
             submitter.register_buf_ring_with_flags(
                 entries.as_ptr() as u64,
                 count,

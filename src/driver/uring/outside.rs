@@ -21,12 +21,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use io_uring::Submitter;
+
 use super::{Probe, Uring, Waker, sys};
 use crate::driver::Outside;
-
-/// `io_uring_register(2)`, `IORING_REGISTER_EVENTFD` and its opposite.
-const REGISTER_EVENTFD: u32 = 4;
-const UNREGISTER_EVENTFD: u32 = 5;
+use crate::sys::Registration;
 
 impl<P: Probe> Uring<P> {
     /// Ends a wait of this ring, and an outer loop's if one was [promised](Outside::open_outside) before.
@@ -51,18 +50,15 @@ impl<P: Probe> Outside for Uring<P> {
                 None => Arc::new(sys::eventfd(&mut self.probe)?.into()),
             };
             let fd = bell.as_raw_fd();
-            let registered =
-                self.ring
-                    .register(&mut self.probe, REGISTER_EVENTFD, 1, |submitter| {
-                        submitter.register_eventfd(fd)
-                    });
+            let what = Registration::Eventfd { fd };
+            let register = |submitter: &Submitter<'_>| submitter.register_eventfd(fd);
+            let registered = self.ring.register(&mut self.probe, what, register);
             self.bell = Some(bell);
             registered?;
         } else {
-            self.ring
-                .register(&mut self.probe, UNREGISTER_EVENTFD, 0, |submitter| {
-                    submitter.unregister_eventfd()
-                })?;
+            let what = Registration::NoEventfd;
+            let register = |submitter: &Submitter<'_>| submitter.unregister_eventfd();
+            self.ring.register(&mut self.probe, what, register)?;
         }
         self.rings = open;
         Ok(())

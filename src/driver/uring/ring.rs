@@ -9,7 +9,7 @@ use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, cqueue, squeue};
 
 use super::told;
-use crate::sys::{Aside, Call, Probe};
+use crate::sys::{Aside, Call, Probe, Registration, ToldRing};
 
 /// How often one wait empties an overflown completion queue before the turn goes on with what it has.
 const OVERFLOW_ROUNDS_MAX: usize = 4;
@@ -46,7 +46,7 @@ impl Completion {
 
 /// A ring, and the completions of the last wait.
 pub(super) struct Ring {
-    pub(super) io: IoUring,
+    pub(super) io: ToldRing,
     completions: VecDeque<Completion>,
     /// How many of them belong to this turn. What a full submission queue brings in its middle waits for the next one:
     /// otherwise many sends to peers that read at once would answer each other, and the turn would not end.
@@ -82,7 +82,7 @@ impl Ring {
             .build(entries);
         probe.after(&call, result.as_ref().map(|io| io.as_raw_fd() as usize));
         Ok(Self {
-            io: result?,
+            io: result?.into(),
             completions: VecDeque::with_capacity(completions as usize),
             due: 0,
         })
@@ -90,9 +90,7 @@ impl Ring {
 
     /// io_uring_register(2): a table of direct descriptors, empty at first (5.19+).
     pub(super) fn register_table<P: Probe>(&self, probe: &mut P, places: u32) -> io::Result<()> {
-        /// `struct io_uring_rsrc_register`, whose length the call is told in place of a number of entries.
-        const ARGUMENT_BYTES: u32 = 32;
-        self.register(probe, REGISTER_FILES2, ARGUMENT_BYTES, |submitter| {
+        self.register(probe, Registration::Files { places }, |submitter| {
             submitter.register_files_sparse(places)
         })
     }
@@ -101,14 +99,12 @@ impl Ring {
     pub(super) fn register<P: Probe>(
         &self,
         probe: &mut P,
-        opcode: u32,
-        entries: u32,
+        what: Registration,
         register: impl FnOnce(&Submitter<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let call = Call::IoUringRegister {
             fd: self.io.as_raw_fd(),
-            opcode,
-            entries,
+            what,
         };
         if P::ACTIVE {
             probe.before(&call);
@@ -317,8 +313,6 @@ impl Ring {
 
 /// What is set up, as io_uring_setup(2) sees it: `CQSIZE`, `SUBMIT_ALL`, `TASKRUN_FLAG`, `SINGLE_ISSUER`, `DEFER_TASKRUN`.
 const SETUP_FLAGS: u32 = 1 << 3 | 1 << 7 | 1 << 9 | 1 << 12 | 1 << 13;
-/// `IORING_REGISTER_FILES2`.
-const REGISTER_FILES2: u32 = 13;
 /// `IORING_ENTER_GETEVENTS`: completions are worked off.
 const ENTER_GETEVENTS: u32 = 1;
 /// `IORING_ENTER_EXT_ARG`: the argument holds a timeout.

@@ -51,6 +51,7 @@ impl Recorder {
             name: call.name(),
             arguments: call.arguments(Some(result), text_bytes).to_string(),
             result: result.map_or(-1, |number| number as i64),
+            meaning: result.ok().and_then(|answer| call.meaning(answer)),
             error: result.err().map(failure),
             bytes: match result {
                 Ok(count) if call.moves_bytes() => count as u64,

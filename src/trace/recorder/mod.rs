@@ -50,6 +50,8 @@ pub struct Recorder {
     /// The thread's descriptor table: 0 for the one that most share.
     table: i32,
     turn: u64,
+    /// The thread's ring: its turns end with it.
+    ring: Option<i32>,
     began: Option<Instant>,
     /// Whom the close that is being made ends.
     closing: Option<Connection>,
@@ -71,6 +73,7 @@ impl Recorder {
             thread: None,
             table: 0,
             turn: 0,
+            ring: None,
             began: None,
             closing: None,
             entered: None,
@@ -190,6 +193,13 @@ impl Probe for Recorder {
         let took = self.began.take().map(|began| at - began);
         self.release();
         self.answer(at, took, call, result);
+        match (call, result) {
+            (Call::IoUringSetup { .. }, Ok(ring)) => self.ring = Some(ring as i32),
+            (Call::Close { fd }, _) if self.ring == Some(*fd) => {
+                (self.ring, self.turn) = (None, 0);
+            }
+            _ => {}
+        }
         self.flush();
     }
 
