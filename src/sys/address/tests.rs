@@ -30,6 +30,18 @@ fn literals_are_read_and_printed() {
 }
 
 #[test]
+fn a_strangers_path_poses_as_no_other() {
+    let path = "/run/a\u{202e}kcos.b\u{2028}listening\n\u{85}";
+    let printed = parse(&format!("unix:{path}")).unwrap().to_string();
+    let expected = r"unix:/run/a\xe2\x80\xaekcos.b\xe2\x80\xa8listening\x0a\xc2\x85";
+    assert_eq!(printed, expected);
+    assert_eq!(
+        parse(&printed).unwrap(),
+        parse(&format!("unix:{path}")).unwrap()
+    );
+}
+
+#[test]
 fn families() {
     for (text, family) in [
         ("1.2.3.4:5", Family::Inet),

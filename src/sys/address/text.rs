@@ -45,7 +45,7 @@ fn escape(f: &mut Formatter<'_>, bytes: &[u8]) -> fmt::Result {
         for c in chunk.valid().chars() {
             match c {
                 '\\' => f.write_str("\\\\")?,
-                c if c.is_control() => {
+                c if c.is_control() || misleads(c) => {
                     for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                         write!(f, "\\x{byte:02x}")?;
                     }
@@ -90,4 +90,10 @@ pub(super) fn unescape(text: &str) -> Result<Vec<u8>, AddressError> {
 
 fn digit(byte: u8) -> Option<u8> {
     (byte as char).to_digit(16).map(|digit| digit as u8)
+}
+
+/// Ends of lines and marks that turn the direction of what follows (Unicode Standard Annexes 14 and 9): a path is chosen by a
+/// stranger, and shall not pose as another in a log.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
