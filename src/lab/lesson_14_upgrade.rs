@@ -6,6 +6,9 @@
 //!                                             ◀── 101, Upgrade, accept = base64(SHA-1(key ++ GUID))
 //!     from here on frames, in both directions; HTTP is over
 //!
+//!     the same with offers, and an origin     ──▶
+//!                                             ◀── 101 with what was chosen of them, or 403
+//!
 //!     the same with something wrong           ──▶
 //!                                             ◀── 400, 405, 426: ordinary HTTP, and the connection goes on as such
 //! ```
@@ -18,7 +21,7 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use longshore::{Handler, Message, Replied, Reply, Request, Server, Socket, sys, ws};
+use longshore::{Handler, Message, Replied, Reply, Request, Server, Socket, Upgrade, sys, ws};
 use sha1::{Digest as _, Sha1};
 
 use super::Lesson;
@@ -40,7 +43,10 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// `ahoy` in a text frame of a client: FIN and opcode 1, masked and 4 bytes long, the mask, the bytes xor the mask.
 const AHOY: &[u8] = b"\x81\x84\x01\x02\x03\x04\x60\x6a\x6c\x7d";
 
-/// Upgrades `/ws`, and answers anything else as HTTP.
+/// The subprotocols that the server below speaks.
+const PROTOCOLS: &[&str] = &["chat.v2", "chat.v1"];
+
+/// Upgrades `/ws`, for pages of its own and from programs, and answers anything else as HTTP.
 #[derive(Clone)]
 struct Echo;
 
@@ -49,7 +55,11 @@ impl Handler for Echo {
 
     fn request(&mut self, request: Request<'_>, reply: Reply<'_>, (): &mut ()) -> Replied {
         match request.path() {
-            b"/ws" => reply.websocket(&request),
+            b"/ws" => {
+                let upgrade = Upgrade::new().protocols(PROTOCOLS);
+                let replied = reply.upgrade(&request, &upgrade);
+                replied.expect("no field is no wrong field")
+            }
             _ => reply.text("ordinary HTTP"),
         }
     }
@@ -71,6 +81,7 @@ fn run(frame: &Frame) -> io::Result<()> {
     frame.finding("accept_matches", matches);
     after(frame, &mut client)?;
     drop(client);
+    let chosen = offers(frame, address, &key)?;
     let refused = refusals(frame, address, &key)?;
     server.stop()?;
 
@@ -79,6 +90,12 @@ fn run(frame: &Frame) -> io::Result<()> {
         "A WebSocket begins as an HTTP request and stops being HTTP with the blank line behind the 101. The accept value \
          proves that the server has understood the question; it is no secret and no protection.",
         "The handshake did not end as RFC 6455 says; see the findings.",
+    );
+    frame.conclude(
+        chosen,
+        "A client offers, and the server chooses: one subprotocol of those that it was offered, or none, and of extensions those \
+         that it knows. What is not answered does not hold. A browser says which page asks; a foreign one gets 403.",
+        "Not every offer was answered as RFC 6455 says; see the table.",
     );
     frame.conclude(
         refused,
@@ -154,6 +171,88 @@ fn after(frame: &Frame, client: &mut HttpClient) -> io::Result<()> {
         hex(&answer)
     ));
     Ok(())
+}
+
+/// What a client may ask for besides (§4.1, items 8, 10 and 11), and what it gets.
+struct Offer {
+    finding: &'static str,
+    field: String,
+    status: u16,
+    /// What the reply says to it.
+    answer: Option<&'static str>,
+}
+
+/// Offers one thing after the other, each on a connection of its own.
+fn offers(frame: &Frame, address: SocketAddr, key: &str) -> io::Result<bool> {
+    frame.say(format!(
+        "A client may also offer subprotocols and extensions, and a browser adds the page's origin. This server speaks {}, and \
+         no extension:",
+        PROTOCOLS.join(" and ")
+    ));
+    let offer = |finding, field: &str, status, answer| Offer {
+        finding,
+        field: field.to_owned(),
+        status,
+        answer,
+    };
+    let own = format!("Origin: http://{address}");
+    let all = [
+        offer(
+            "protocol",
+            "Sec-WebSocket-Protocol: chat.v9, chat.v1",
+            101,
+            Some("chat.v1"),
+        ),
+        offer(
+            "protocol_unknown",
+            "Sec-WebSocket-Protocol: chess",
+            101,
+            None,
+        ),
+        offer(
+            "extension",
+            "Sec-WebSocket-Extensions: permessage-deflate",
+            101,
+            None,
+        ),
+        offer("origin_own", &own, 101, None),
+        offer(
+            "origin_foreign",
+            "Origin: http://elsewhere.example",
+            403,
+            None,
+        ),
+    ];
+    let mut table = Table::new(
+        "Offered, and chosen",
+        &[
+            "what the client adds",
+            "status",
+            "what the reply says to it",
+        ],
+    );
+    let mut as_expected = true;
+    for offer in all {
+        let plain = request("GET", "HTTP/1.1", address, Some("13"), Some(key));
+        let asked = plain.replace("\r\n\r\n", &format!("\r\n{}\r\n\r\n", offer.field));
+        let mut client = HttpClient::connect(&mut sys::Silent, address)?;
+        client.send(&mut sys::Silent, asked.as_bytes())?;
+        let reply = client.reply(&mut sys::Silent)?;
+        let name = offer.field.split(':').next().unwrap_or_default();
+        let answer = reply.field(&name.to_ascii_lowercase());
+        as_expected &= reply.status == offer.status && answer == offer.answer;
+        frame.finding(offer.finding, answer.unwrap_or("none"));
+        table.row([
+            offer.field.as_str().into(),
+            reply.status.into(),
+            answer.unwrap_or("–").into(),
+        ]);
+        if offer.finding == "origin_foreign" {
+            frame.finding("status_origin_foreign", reply.status);
+        }
+    }
+    frame.table(table);
+    Ok(as_expected)
 }
 
 /// What is asked wrongly, and what the server has to say to it.

@@ -10,6 +10,12 @@ fn a_handshake_becomes_a_websocket_or_stays_http() {
     assert!(lesson.is("accept_matches"), "ours is what the server said");
     assert!(lesson.is("crate_agrees"));
     assert!(lesson.is("echo_is_a_frame"));
+    // RFC 6455 §4.2.2: one of those that were offered, or none.
+    assert_eq!(lesson.text("protocol"), "chat.v1");
+    for unanswered in ["protocol_unknown", "extension", "origin_own"] {
+        assert_eq!(lesson.text(unanswered), "none", "{unanswered}");
+    }
+    assert_eq!(lesson.count("status_origin_foreign"), 403);
     // RFC 6455 §4.4: a version that is not spoken is answered with the one that is.
     assert_eq!(lesson.count("status_wrong_version"), 426);
     assert_eq!(lesson.text("version_offered"), "13");
