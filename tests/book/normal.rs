@@ -119,9 +119,9 @@ static SECRETS: [Rule; 8] = [
     Rule::new(r"\b[0-9a-f]{2}(\s+[0-9a-f]{2}){7,}\b", "HEXADECIMAL"),
     // Hashes and keys of 8 bytes and more.
     Rule::new(r"\b[0-9a-f]{16,}\b", "HEXADECIMAL"),
-    // Base64 of 20 and of 16 bytes: Sec-WebSocket-Accept and Sec-WebSocket-Key.
-    Rule::new(r"\b[A-Za-z0-9+/]{27}=", "ACCEPT"),
-    Rule::new(r"\b[A-Za-z0-9+/]{22}==", "KEY"),
+    // Base64 of 20 and of 16 bytes: Sec-WebSocket-Accept and Sec-WebSocket-Key. It may begin with what no word begins with.
+    Rule::new(r"[A-Za-z0-9+/]{27}=", "ACCEPT"),
+    Rule::new(r"[A-Za-z0-9+/]{22}==", "KEY"),
     Rule::new(
         r"\b(mask|masking key|mask key)([ =:]+)(0x)?[0-9a-f]{2}([ :]?[0-9a-f]{2}){3}\b",
         "${1}${2}MASK",

@@ -107,6 +107,7 @@ fn processes_inodes_and_secrets() {
             "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\\r\\n",
             "Sec-WebSocket-Accept: ACCEPT\\r\\n",
         ),
+        ("base64 +MuXVc3AC+QFSxTx4IrZxY88Lh8=", "base64 ACCEPT"),
         (
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
             "Sec-WebSocket-Key: KEY",
