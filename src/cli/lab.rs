@@ -11,13 +11,17 @@ use crate::lab::{self, How, LESSONS, Lesson, Scale};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  longshore lab                    the list of lessons
-  longshore lab 4                  a lesson by its number
-  longshore lab byte-stream        the same by its name, or by the beginning of it
-  longshore lab all --json         all of them, as one JSON document
+  The list of lessons:
+    longshore lab
+  A lesson by its number, or by its name or the beginning of it:
+    longshore lab 4
+    longshore lab byte-stream
+  All of them, as one JSON document:
+    longshore lab all --json
 
 A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses loopback only, and leaves \
 nothing behind but connections in TIME-WAIT. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
+
 Exit code 1: a lesson broke off.")]
 pub(crate) struct Lab {
     /// Lessons by number or name, or `all`; the list without any

@@ -24,6 +24,7 @@ use super::trace::{TraceOptions, Tracing};
 ///
 /// Routes: / /plaintext /json /pipeline /baseline11 /echo /upload /ws /ws/pieces /chat /feed, and /static/ with --root
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// Where to listen: HOST:PORT, [V6]:PORT, unix:PATH or unix:@NAME; may be repeated. Port 0: any
     #[arg(long, short, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = Address::resolve)]
@@ -82,29 +83,40 @@ pub(crate) struct Serve {
     limits: LimitOptions,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  On 127.0.0.1:8080, with io_uring if it can be used here:
+    longshore serve
+  Files below a folder, on every interface and on a Unix socket:
+    longshore serve --root site -l 0.0.0.0:80 -l unix:/run/longshore.sock
+  One worker on epoll, each system call shown:
+    longshore serve -b epoll -w 1 --trace
+
+SIGINT and SIGTERM stop in order, a second one at once; SIGUSR1 prints what the server does and what connections cost.";
+
 /// Options of the sockets, tcp(7) and socket(7).
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sockets")]
 struct SocketOptions {
-    /// Wake for a client only when its first bytes are there, or after SECONDS (TCP_DEFER_ACCEPT)
+    /// Wake for a client only when its first bytes are there, or after SECONDS (TCP_DEFER_ACCEPT) [at once]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     defer_accept: Option<u64>,
-    /// Accept data in the SYN, for at most N clients that are not confirmed yet (TCP_FASTOPEN)
+    /// Accept data in the SYN, for at most N clients that are not confirmed yet (TCP_FASTOPEN) [off]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     fast_open: Option<i32>,
-    /// Probe connections that were silent for SECONDS, 3 times 10 s apart (SO_KEEPALIVE)
+    /// Probe connections that were silent for SECONDS, 3 times 10 s apart (SO_KEEPALIVE) [never]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=32767))]
     keepalive: Option<u64>,
-    /// Drop a connection whose data is unacknowledged for SECONDS (TCP_USER_TIMEOUT)
+    /// Drop a connection whose data is unacknowledged for SECONDS (TCP_USER_TIMEOUT) [the kernel's, some 15 min]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     user_timeout: Option<u64>,
-    /// Report room to send only below BYTES that have not left yet (TCP_NOTSENT_LOWAT)
+    /// Report room to send only below BYTES that have not left yet (TCP_NOTSENT_LOWAT) [always]
     #[arg(long, value_name = "BYTES")]
     not_sent_lowat: Option<u32>,
-    /// Bytes of each receive buffer in the kernel (SO_RCVBUF)
+    /// Bytes of each receive buffer in the kernel (SO_RCVBUF) [tuned by the kernel]
     #[arg(long, value_name = "BYTES")]
     receive_buffer: Option<usize>,
-    /// Bytes of each send buffer in the kernel (SO_SNDBUF)
+    /// Bytes of each send buffer in the kernel (SO_SNDBUF) [tuned by the kernel]
     #[arg(long, value_name = "BYTES")]
     send_buffer: Option<usize>,
     /// IPv6 listeners take no IPv4 clients (IPV6_V6ONLY)

@@ -28,14 +28,7 @@ use super::serve::Serve;
 #[derive(Args, Debug)]
 #[command(
     subcommand_required = true,
-    after_help = "Examples:\n  \
-        longshore trace serve --backend io-uring --workers 1\n  \
-        longshore trace echo --model blocking            beside it: longshore connect 127.0.0.1:7007\n  \
-        longshore trace connect http://127.0.0.1:8080/json\n  \
-        longshore trace --packets --pcapng session.pcapng serve      needs CAP_NET_RAW\n  \
-        longshore trace --calls accept4,recv,send,close serve --backend epoll\n  \
-        longshore trace --summary --perfetto trace.json serve\n  \
-        longshore trace --json --output calls.jsonl serve"
+    after_help = EXAMPLES
 )]
 pub(crate) struct TraceCommand {
     #[command(flatten)]
@@ -43,6 +36,22 @@ pub(crate) struct TraceCommand {
     #[command(subcommand)]
     what: Traced,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  A server, and a client:
+    longshore trace serve --backend io-uring --workers 1
+    longshore trace connect http://127.0.0.1:8080/json
+  An echo; beside it `longshore connect 127.0.0.1:7007`:
+    longshore trace echo --model blocking
+  The packets too, and for Wireshark (needs CAP_NET_RAW):
+    longshore trace --packets --pcapng session.pcapng serve
+  Only some calls, only counts, or for programs:
+    longshore trace serve --backend epoll --calls accept4,recv,send
+    longshore trace serve --summary --perfetto trace.json
+    longshore trace serve --json --output calls.jsonl
+
+The options stand before or behind the subcommand.";
 
 /// What can be traced.
 #[derive(Debug, Subcommand)]

@@ -47,7 +47,6 @@ mod slabs;
 mod small_buffers;
 mod stage;
 
-use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
@@ -140,8 +139,8 @@ pub(crate) fn list(json: bool) -> io::Result<()> {
         ..
     } in LESSONS
     {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{number:>3}  {name:<16} {about}");
+        text += &stage::listed(&format!("{number:>3}  {name:<16} "), about);
+        text.push('\n');
     }
     text.push_str(
         "\nRun one with `longshore lab 4` or by its name; `longshore lab all` runs them all.\n",

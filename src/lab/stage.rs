@@ -183,6 +183,15 @@ fn columns() -> usize {
     })
 }
 
+/// A line of a list; on a terminal that is too narrow, several. What reads it otherwise has it whole.
+pub(super) fn listed(head: &str, text: &str) -> String {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    let columns = size.map_or(usize::MAX, |(width, _)| {
+        usize::from(width.0).max(COLUMNS_MIN)
+    });
+    wrapped(columns, head, &" ".repeat(head.chars().count()), text)
+}
+
 /// Labels of different lengths stand above each other.
 fn pad(by: &str) -> &'static str {
     const WIDTH: usize = 10;

@@ -86,15 +86,19 @@ pub(crate) struct Connect {
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore connect localhost:7007                          what nc does
-  echo ahoy | longshore connect udp://127.0.0.1:7007        one datagram, and what comes back within a second
-  printf 'GET / HTTP/1.0\\n\\n' | longshore connect --crlf localhost:8080
-  longshore connect -v http://localhost:8080/json /plaintext --pipeline
-  longshore connect http://localhost:8080/echo -d @file.bin > copy.bin
-  longshore connect -v ws://localhost:8080/ws               lines out, messages in, headers of frames beside them
-  longshore connect ws://localhost/chat/ws --over unix:/run/longshore.sock
+  What nc does:
+    longshore connect localhost:7007
+  One datagram, and what comes back within a second:
+    echo ahoy | longshore connect udp://127.0.0.1:7007
+  HTTP by hand, and by itself:
+    printf 'GET / HTTP/1.0\\n\\n' | longshore connect --crlf localhost:8080
+    longshore connect -v http://localhost:8080/json /plaintext --pipeline
+    longshore connect http://localhost:8080/echo -d @file.bin > copy.bin
+  WebSocket: lines out, messages in, headers of frames beside them:
+    longshore connect -v ws://localhost:8080/ws
+    longshore connect ws://localhost/chat/ws --over unix:/run/longshore.sock
 
-Exit codes: 0 when it ended in order, 1 for a failure (refused, reset, too late, closed with an error), 2 for a mistake
+Exit codes: 0 when it ended in order, 1 for a failure (refused, reset, too late, closed with an error), 2 for a mistake \
 on the command line.";
 
 /// Options of byte streams.
@@ -173,7 +177,7 @@ struct WsOptions {
     /// Lines that begin with a slash are commands: /ping [TEXT], /close [CODE [REASON]]; // sends a slash
     #[arg(long)]
     commands: bool,
-    /// Ping when nothing came for SECONDS; nothing for as long again: failed
+    /// Ping when nothing came for SECONDS; nothing for as long again: failed [never]
     #[arg(long, value_name = "SECONDS")]
     ping_interval: Option<Seconds>,
     /// Offer compression (permessage-deflate)

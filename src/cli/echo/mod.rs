@@ -79,15 +79,20 @@ pub(crate) struct Echo {
 
 const EXAMPLES: &str = "\
 Examples:
-  longshore echo                                   TCP on 127.0.0.1:7007, one connection after the other
-  longshore echo -m threads -l '[::1]:0' -v        a thread for each connection, on any free port
-  longshore echo udp -m epoll                      datagrams, by epoll
-  longshore echo -l unix:/tmp/echo.sock            a Unix stream socket
-  longshore echo unix-datagram -l unix:@parrot     Unix datagrams on an abstract name
+  TCP on 127.0.0.1:7007, one connection after the other:
+    longshore echo
+  A thread for each connection, on any free port:
+    longshore echo -m threads -l '[::1]:0' -v
+  Datagrams, by epoll:
+    longshore echo udp -m epoll
+  A Unix stream socket, and Unix datagrams on an abstract name:
+    longshore echo -l unix:/tmp/echo.sock
+    longshore echo unix-datagram -l unix:@parrot
 
 Try it with `longshore connect tcp://127.0.0.1:7007`.
-Limits of datagrams: 64 KiB each (the rest of a longer one is lost, and said so with --verbose). One from a port below
-1024, or from the server's own port number, is not answered, so that two echoing services cannot be made to talk to each
+
+Limits of datagrams: 64 KiB each (the rest of a longer one is lost, and said so with --verbose). One from a port below \
+1024, or from the server's own port number, is not answered, so that two echoing services cannot be made to talk to each \
 other for ever.";
 
 /// Who waits for what.
