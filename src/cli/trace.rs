@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::thread;
 
 use clap::{Args, Subcommand};
-use longshore::sys::{Aside, Call, Probe, ThreadProbe, Verdict};
+use longshore::sys::{self, Aside, Call, Probe, ThreadProbe, Verdict};
 use longshore::trace::packets::Beside;
 use longshore::trace::{
     Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace, WatchedThread,
@@ -73,6 +73,7 @@ impl TraceCommand {
                 echo.run(move || Watching::new(&probe), |at| tracing.listens(&[at]))
             }
             Traced::Connect(connect) => {
+                end_by_signal(trace.clone())?;
                 let _watched = trace.watch_thread();
                 tracing.connects(connect.port());
                 connect.run(|| Watching::new(trace))
@@ -83,6 +84,35 @@ impl TraceCommand {
         let code = ran?;
         ended.map(|()| code)
     }
+}
+
+/// At SIGINT or SIGTERM, which end a client, the trace is written to its end first. A second one ends at once.
+fn end_by_signal(trace: Trace) -> Result<(), String> {
+    const SIGNALS: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
+    sys::block(&SIGNALS).map_err(|error| format!("cannot block signals: {error}"))?;
+    let no_thread = |error| format!("cannot start a thread: {error}");
+    let wait = move || {
+        let mut trace = Some(trace);
+        while let Ok(signal) = sys::wait(&SIGNALS) {
+            let code = 128 + signal;
+            let Some(trace) = trace.take() else {
+                std::process::exit(code);
+            };
+            // It may wait for whoever reads the trace.
+            let end = move || {
+                if let Err(error) = written(trace.finish()) {
+                    eprintln!("longshore: {error}");
+                }
+                std::process::exit(code);
+            };
+            let ending = thread::Builder::new().name("end".to_owned());
+            if ending.spawn(end).is_err() {
+                std::process::exit(code);
+            }
+        }
+    };
+    let waiting = thread::Builder::new().name("signals".to_owned());
+    waiting.spawn(wait).map(drop).map_err(no_thread)
 }
 
 /// What came of writing the trace, as one line. A reader that has gone has seen what it wanted.
@@ -167,7 +197,7 @@ pub(crate) struct TraceOptions {
         default_value = "lo"
     )]
     interface: String,
-    /// Write to FILE [standard error]
+    /// Write to FILE, or with - to standard output [standard error]
     #[arg(long = "output", global = true, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -210,6 +240,7 @@ fn bytes(text: &str) -> Result<usize, String> {
 impl TraceOptions {
     /// Opens what is written to, and starts.
     pub(crate) fn start(&self) -> Result<Tracing, String> {
+        self.check_files();
         let mut sinks: Vec<Box<dyn Sink>> = vec![self.sink()?];
         if let Some(path) = &self.perfetto {
             sinks.push(Box::new(Perfetto::new(create(path)?)));
@@ -218,26 +249,48 @@ impl TraceOptions {
             .connections(self.connection_numbers.iter().copied())
             .calls(self.calls.iter().cloned())
             .errors_only(self.errors);
-        let options = Options {
+        let mut options = Options {
             filter,
             text_bytes: self.text_bytes,
-            // Packets are told late, and find their place as long as lines are held back.
-            hold: if self.packets {
-                Beside::HOLD
-            } else {
-                Duration::ZERO
-            },
             ..Options::default()
         };
+        if self.packets {
+            options.hold = Beside::HOLD;
+        }
         let beside = Wanted::of(self.packets, self.pcapng.as_deref(), &self.interface)?;
         let trace = Trace::start(sinks, options)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Tracing::new(trace, beside, self.output.is_some()))
     }
 
+    /// Ends the program if two outputs would spoil each other.
+    fn check_files(&self) {
+        let named = [
+            ("--output", &self.output),
+            ("--perfetto", &self.perfetto),
+            ("--pcapng", &self.pcapng),
+        ];
+        let given: Vec<_> = named
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path.as_deref()?)))
+            .collect();
+        for (at, (option, path)) in given.iter().enumerate() {
+            if *path == Path::new(STDOUT) && *option != "--output" {
+                let why = "takes a file: standard output has lines of the program itself";
+                mistake(&format!("{option} {why}"));
+            }
+            if let Some((other, _)) = given[..at].iter().find(|(_, before)| before == path) {
+                mistake(&format!(
+                    "{other} and {option} name the same file; each needs one of its own"
+                ));
+            }
+        }
+    }
+
     fn sink(&self) -> Result<Box<dyn Sink>, String> {
         let stderr_is_terminal = io::stderr().is_terminal();
         let (output, colours): (Box<dyn Write + Send>, bool) = match &self.output {
+            Some(path) if path == Path::new(STDOUT) => (Box::new(io::stdout()), false),
             Some(path) => (Box::new(create(path)?), false),
             None => (Box::new(io::stderr()), stderr_is_terminal),
         };
@@ -247,6 +300,18 @@ impl TraceOptions {
             (false, false) => Box::new(Text::new(output).colours(colours)),
         })
     }
+}
+
+/// The name of standard output in place of a file's.
+const STDOUT: &str = "-";
+
+/// Ends the program: the command line makes no sense.
+fn mistake(text: &str) -> ! {
+    clap::Error::raw(
+        clap::error::ErrorKind::ArgumentConflict,
+        format!("{text}\n"),
+    )
+    .exit()
 }
 
 fn create(path: &Path) -> Result<BufWriter<File>, String> {

@@ -119,7 +119,7 @@ impl Binding {
         if !self.reuse_port {
             refuse_shared_port(address).map_err(listen)?;
         }
-        let how = self.options(self.workers > 1 || self.reuse_port);
+        let how = self.options(address, self.workers > 1 || self.reuse_port);
         let first = Listener::open(&mut ThreadProbe, address, &how).map_err(listen)?;
         // Port 0 is resolved once; the others must get the same port.
         let resolved = first.address.clone();
@@ -144,8 +144,10 @@ impl Binding {
             address: address.clone(),
             error,
         };
-        let mut listeners =
-            vec![Listener::open(&mut ThreadProbe, address, &self.options(false)).map_err(listen)?];
+        let mut listeners = vec![
+            Listener::open(&mut ThreadProbe, address, &self.options(address, false))
+                .map_err(listen)?,
+        ];
         for _ in 1..self.workers {
             let again = listeners[0].duplicate().map_err(listen)?;
             listeners.push(again);
@@ -172,11 +174,13 @@ impl Binding {
         Ok(bound)
     }
 
-    fn options(&self, reuse_port: bool) -> ListenOptions {
+    /// The options that mean something at this address: others are asked for other addresses of the server.
+    fn options(&self, address: &Address, reuse_port: bool) -> ListenOptions {
+        let fits = |option: &&SocketOption| option.fits(address);
         ListenOptions {
             backlog: self.backlog,
             reuse_port,
-            options: self.options.clone(),
+            options: self.options.iter().filter(fits).copied().collect(),
         }
     }
 }

@@ -147,7 +147,8 @@ impl Server {
         self
     }
 
-    /// Sets a socket option on every listener before bind(2); accepted sockets inherit most of them.
+    /// Sets a socket option before bind(2) on every listener whose address it [fits](SocketOption::fits); accepted sockets
+    /// inherit most of them.
     pub fn socket_option(mut self, option: SocketOption) -> Self {
         self.options.push(option);
         self

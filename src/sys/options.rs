@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "system calls of the C library")]
 
 use super::hook::{answered, ask, retry};
-use super::{Call, OptionValue, Probe};
+use super::{Address, Call, OptionValue, Probe};
 use std::io;
 use std::mem::size_of_val;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -70,6 +70,24 @@ pub enum SocketOption {
     /// How long a blocking call waits for room to send before it fails with EAGAIN (`SO_SNDTIMEO`, microseconds), or
     /// answers how much has left. Holds for send, sendto and connect. 0 waits for ever, the default.
     SendTimeout(Duration),
+}
+
+impl SocketOption {
+    /// Whether sockets of this address's family have the option. To others it means nothing (EOPNOTSUPP, ENOPROTOOPT).
+    pub fn fits(&self, address: &Address) -> bool {
+        match self {
+            Self::OnlyV6(_) => address.inet().is_some_and(|inet| inet.is_ipv6()),
+            Self::ReusePort(_)
+            | Self::NoDelay(_)
+            | Self::DeferAccept(_)
+            | Self::FastOpen(_)
+            | Self::Keepalive { .. }
+            | Self::UserTimeout(_)
+            | Self::NotSentLowat(_)
+            | Self::BindAddressNoPort(_) => !address.is_unix(),
+            _ => true,
+        }
+    }
 }
 
 /// Sets an option (`setsockopt(2)`): one call, four for [`SocketOption::Keepalive`] on TCP. Never blocks.

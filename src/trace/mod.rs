@@ -116,8 +116,8 @@ pub struct Options {
     pub text_bytes: usize,
     /// How many events may wait for the collector before the traced threads do. Default 8,192, some MiB.
     pub queue_events: usize,
-    /// For how long the collector holds events back, so that some that are told late, such as packets, still come in
-    /// their order. Default zero.
+    /// For how long the collector holds events back, so that those which are told late still come in their order: by a
+    /// thread that was interrupted behind its call, or packets. Default 20 ms.
     pub hold: Duration,
 }
 
@@ -127,7 +127,7 @@ impl Default for Options {
             filter: Filter::default(),
             text_bytes: 32,
             queue_events: 8192,
-            hold: Duration::ZERO,
+            hold: Duration::from_millis(20),
         }
     }
 }
@@ -241,7 +241,8 @@ impl Trace {
     /// Ends the trace: what was told is written, sinks are finished. What is told later is lost.
     ///
     /// # Errors
-    /// The first error of a sink, told once: what it should have written is cut. The others are whole.
+    /// The first error of a sink or of a file of packets, told once: what it should have written is cut. The others are
+    /// whole.
     pub fn finish(&self) -> io::Result<()> {
         self.0.finish();
         let failure = &self.shared().failure;
@@ -287,7 +288,9 @@ impl Shared {
     }
 
     fn fail(&self, error: io::Error) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        let failure = self.failure.lock();
+        let mut failure = failure.unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(error);
     }
 
     fn note(&self, text: String) {

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::session::{Folder, Server, ask, events, has_ring};
@@ -385,7 +388,7 @@ fn options_stand_before_or_behind_the_subcommand() {
             "bind",
         ],
     ] {
-        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
         let output = program.args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         let text = String::from_utf8(output.stderr).unwrap();
@@ -398,8 +401,65 @@ fn options_stand_before_or_behind_the_subcommand() {
 }
 
 #[test]
+fn a_client_that_is_interrupted_leaves_a_whole_trace() {
+    let folder = Folder::new("interrupted");
+    let perfetto = folder.path("trace.json");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    let mut client = Command::new(env!("CARGO_BIN_EXE_longshore"))
+        .args(["trace", "--summary", "--perfetto", &perfetto, "connect"])
+        .arg(target)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"ahoy\n").unwrap();
+    let mut heard = [0; 5];
+    client
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut heard)
+        .unwrap();
+    kill(Pid::from_raw(client.id() as i32), Signal::SIGINT).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(128 + libc::SIGINT));
+    let table = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        table.contains(" connect") && table.contains(" recv"),
+        "{table}"
+    );
+    let text = fs::read_to_string(perfetto).unwrap();
+    let _: Value = serde_json::from_str(&text).expect("a whole document");
+}
+
+#[test]
+fn outputs_that_would_spoil_each_other_are_a_mistake() {
+    let folder = Folder::new("spoilt");
+    let file = folder.path("one");
+    for words in [
+        &["--output", &file, "--pcapng", &file][..],
+        &["--perfetto", &file, "--output", &file],
+        &["--pcapng", "-"],
+        &["--perfetto", "-"],
+    ] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        let output = program
+            .arg("trace")
+            .args(words)
+            .args(["serve"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(!fs::exists(&file).unwrap(), "nothing was written");
+    }
+}
+
+#[test]
 fn without_the_flag_its_options_are_a_mistake() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+    let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
         .args(["serve", "--errors"])
         .stdout(Stdio::null())
         .output()

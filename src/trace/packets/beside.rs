@@ -112,6 +112,7 @@ impl Beside {
         let ended = ended.map(|file| file.finish(report.packets, report.drops));
         if let Some(Err(error)) = ended {
             shared.note(unwritten(&error));
+            shared.fail(error);
         }
     }
 }
@@ -159,8 +160,8 @@ impl Sink {
         let Some(writer) = file.as_mut() else { return };
         if let Err(error) = writer.write(frame).and_then(|()| writer.flush()) {
             *file = None;
-            let text = unwritten(&error);
-            self.shared.note(text);
+            self.shared.note(unwritten(&error));
+            self.shared.fail(error);
         }
     }
 
