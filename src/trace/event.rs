@@ -74,29 +74,77 @@ pub struct Thread {
 pub struct Connection {
     /// From 1, in the order in which they came into being.
     pub number: u64,
-    /// Its addresses, as far as some call has told them.
+    /// Its protocol and addresses, as far as some call has told them.
     pub ends: Arc<Ends>,
 }
 
-/// The two addresses of a connection, which with the protocol are its five-tuple.
+/// The five facts that name a connection: its protocol, and of each end the address and the port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
+    /// What carries its bytes; `None` as long as no call has told it.
+    pub transport: Option<Transport>,
     /// Ours. Of an accepted connection: its listener's, which may be a wildcard.
     pub local: Option<Address>,
     /// The peer's.
     pub peer: Option<Address>,
 }
 
+impl Ends {
+    /// The transport, where nobody has told it, follows from the addresses of what is a stream.
+    pub(super) fn of_stream(mut self) -> Self {
+        if self.transport.is_none() {
+            self.transport = match self.local.as_ref().or(self.peer.as_ref()) {
+                Some(Address::Inet(_)) => Some(Transport::Tcp),
+                Some(Address::Unix(_)) => Some(Transport::Unix),
+                None => None,
+            };
+        }
+        self
+    }
+}
+
 impl fmt::Display for Ends {
-    /// `127.0.0.1:8080 <-> 127.0.0.1:40000`; `?` stands for what nobody has told.
+    /// `tcp 127.0.0.1:8080 <-> 127.0.0.1:40000`; `?` stands for what nobody has told.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = |f: &mut fmt::Formatter<'_>, address: &Option<Address>| match address {
             Some(address) => address.fmt(f),
             None => f.write_str("?"),
         };
+        if let Some(transport) = self.transport {
+            write!(f, "{transport} ")?;
+        }
         end(f, &self.local)?;
         f.write_str(" <-> ")?;
         end(f, &self.peer)
+    }
+}
+
+/// What carries the bytes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// A stream over IP (RFC 9293).
+    Tcp,
+    /// Datagrams over IP (RFC 768).
+    Udp,
+    /// The kernel alone, between processes of one machine: a stream or datagrams (`unix(7)`).
+    Unix,
+}
+
+impl Transport {
+    /// `tcp`, `udp`, `unix`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Unix => "unix",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

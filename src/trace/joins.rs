@@ -1,7 +1,7 @@
 //! Which connection two addresses belong to, as far as the events have told.
 //!
 //! ```text
-//!   Opened, Named ──▶ [#1 127.0.0.1:8080 <-> ?] [#2 …] ◀── a packet from 127.0.0.1:40000 to 127.0.0.1:8080
+//!   Opened, Named ──▶ [#1 tcp 127.0.0.1:8080 <-> ?] [#2 …] ◀── a packet from 127.0.0.1:40000 to 127.0.0.1:8080
 //! ```
 //!
 //! A packet comes before the call that makes its connection known, and after the close of it. So the collector looks here

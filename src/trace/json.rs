@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use self::wire::{PacketLine, TcpLine};
 use super::protocol::{Direction, What, opcode_name};
-use super::{BodyLength, Event, Failure, Kind, Protocol, Sink};
+use super::{BodyLength, Event, Failure, Kind, Protocol, Sink, Transport};
 
 /// Writes each event as one line of JSON.
 ///
@@ -36,6 +36,8 @@ struct Line<'a> {
     turn: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     local: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +139,9 @@ fn line(event: &Event) -> Line<'_> {
         thread_name: &event.thread.name,
         turn: event.turn,
         connection: connection.map(|connection| connection.number),
+        transport: connection
+            .and_then(|connection| connection.ends.transport)
+            .map(Transport::name),
         local: connection.and_then(|connection| address(&connection.ends.local)),
         peer: connection.and_then(|connection| address(&connection.ends.peer)),
         took: event.took.map(|took| took.as_secs_f64()),

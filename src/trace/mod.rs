@@ -65,7 +65,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use environment::EnvironmentError;
 pub use event::{
-    Call, Completed, Connection, Ends, Event, Failure, Kind, Submitted, TcpEnd, Thread,
+    Call, Completed, Connection, Ends, Event, Failure, Kind, Submitted, TcpEnd, Thread, Transport,
 };
 pub use filter::Filter;
 pub use json::JsonLines;
@@ -275,6 +275,7 @@ impl Shared {
             connection: between.map(|(one, other)| Connection {
                 number: UNJOINED,
                 ends: Arc::new(Ends {
+                    transport: None,
                     local: Some(one.clone()),
                     peer: Some(other.clone()),
                 }),

@@ -110,6 +110,9 @@ impl Table {
         let mut ends = Ends::clone(&entry.connection.ends);
         ends.local = local.cloned().or(ends.local);
         ends.peer = peer.cloned().or(ends.peer);
+        if !entry.datagrams {
+            ends = ends.of_stream();
+        }
         if ends == *entry.connection.ends {
             return None;
         }

@@ -69,6 +69,58 @@ fn said(text: &str) -> Vec<&str> {
     text.lines().map(|line| &line[begin(line)..]).collect()
 }
 
+/// The five facts: a stream's protocol follows from its address, that of datagrams from what was asked of socket(2).
+#[test]
+fn a_connection_is_named_with_its_protocol() {
+    let inet: Address = "127.0.0.1:8080".parse().unwrap();
+    let unix: Address = "unix:@longshore-trace-test".parse().unwrap();
+    let (_, text) = told(Options::default(), |probe| {
+        let mut accept = |fd, from| {
+            let flags = 0;
+            probe.after(
+                &sys::Call::Accept4 { fd, flags, from },
+                Ok(fd as usize + 10),
+            );
+        };
+        accept(1, Some(&inet));
+        accept(2, Some(&unix));
+        accept(3, None);
+        let named = sys::Call::Getsockname {
+            fd: 13,
+            address: Some(&inet),
+        };
+        probe.after(&named, Ok(0));
+        for (fd, family) in [(20, libc::AF_INET6), (21, libc::AF_UNIX)] {
+            let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+            let call = sys::Call::Socket {
+                family,
+                kind,
+                protocol: 0,
+            };
+            probe.after(&call, Ok(fd));
+        }
+        let bound = sys::Call::Bind {
+            fd: 20,
+            address: &inet,
+        };
+        probe.after(&bound, Ok(0));
+    });
+    let facts: Vec<_> = said(&text)
+        .into_iter()
+        .filter(|line| line.contains(" <-> "))
+        .collect();
+    let expected = [
+        "#1    opened by accept4: tcp ? <-> 127.0.0.1:8080",
+        "#2    opened by accept4: unix ? <-> unix:@longshore-trace-test",
+        "#3    opened by accept4: ? <-> ?",
+        "#3    named: tcp 127.0.0.1:8080 <-> ?",
+        "#4    opened by socket: udp ? <-> ?",
+        "#5    opened by socket: unix ? <-> ?",
+        "#4    named: udp 127.0.0.1:8080 <-> ?",
+    ];
+    assert_eq!(facts, expected, "{text}");
+}
+
 #[test]
 fn calls_connections_and_meaning_in_order() {
     let (mut ours, theirs) = UnixStream::pair().unwrap();

@@ -10,6 +10,7 @@ fn address(text: &str) -> Option<Address> {
 
 fn ends(local: &str, peer: &str) -> Ends {
     Ends {
+        transport: None,
         local: address(local),
         peer: address(peer),
     }

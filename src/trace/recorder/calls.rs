@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Recorder, failure, opened};
 use crate::sys::{Address, Call};
-use crate::trace::event::{self, Connection, Ends, Kind};
+use crate::trace::event::{self, Connection, Ends, Kind, Transport};
 use crate::trace::protocol::Direction;
 use crate::trace::table::Place;
 
@@ -84,17 +84,21 @@ impl Recorder {
     fn follow(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) -> Story {
         let is_in_progress = |error: &io::Error| error.raw_os_error() == Some(libc::EINPROGRESS);
         match (*call, result) {
-            (Call::Socket { kind, .. }, Ok(fd)) => {
+            (Call::Socket { family, kind, .. }, Ok(fd)) => {
                 // A stream socket is no connection yet, and may become a listener.
                 if kind & 0xf == libc::SOCK_DGRAM {
-                    return self.open(fd as i32, Ends::default(), true);
+                    let ends = Ends {
+                        transport: datagrams_of(family),
+                        ..Ends::default()
+                    };
+                    return self.open(fd as i32, ends, true);
                 }
                 Story::default()
             }
             (Call::Accept4 { fd, from, .. }, Ok(accepted)) => {
                 let local = self.connections().listener(self.descriptor(fd)).cloned();
                 let peer = from.cloned();
-                self.open(accepted as i32, Ends { local, peer }, false)
+                self.open(accepted as i32, stream(local, peer), false)
             }
             (Call::Connect { fd, address }, result)
                 if result.is_ok() || result.is_err_and(is_in_progress) =>
@@ -159,7 +163,7 @@ impl Recorder {
         }
         let local = self.connections().listener(place).cloned();
         let peer = Some(peer.clone());
-        self.open(fd, Ends { local, peer }, false)
+        self.open(fd, stream(local, peer), false)
     }
 
     fn names(&mut self, fd: i32, local: Option<&Address>, peer: Option<&Address>) -> Story {
@@ -213,6 +217,25 @@ impl Recorder {
         drop(connections);
         self.protocols = told;
         self.tell_protocols(at, place);
+    }
+}
+
+/// The ends of a stream socket.
+fn stream(local: Option<Address>, peer: Option<Address>) -> Ends {
+    let ends = Ends {
+        transport: None,
+        local,
+        peer,
+    };
+    ends.of_stream()
+}
+
+/// What carries the datagrams of a socket of this address family.
+fn datagrams_of(family: i32) -> Option<Transport> {
+    match family {
+        libc::AF_INET | libc::AF_INET6 => Some(Transport::Udp),
+        libc::AF_UNIX => Some(Transport::Unix),
+        _ => None,
     }
 }
 

@@ -179,8 +179,11 @@ impl Recorder {
             let listener = self.descriptor(fd);
             self.connections().listener(listener).cloned()
         });
-        let ends = Ends { local, peer: None };
-        let (connection, before) = self.connections().open(place, ends, false);
+        let ends = Ends {
+            local,
+            ..Ends::default()
+        };
+        let (connection, before) = self.connections().open(place, ends.of_stream(), false);
         if before.is_some() {
             self.tell(at, before, Kind::Closed);
         }
