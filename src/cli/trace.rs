@@ -177,7 +177,7 @@ pub(crate) struct TraceOptions {
     /// Write one JSON object to a line, for programs; with --summary one object in all
     #[arg(long = "json", global = true)]
     json: bool,
-    /// At the end, write calls, errors, time and bytes of each call in place of the lines, as strace -c does
+    /// At the end, write calls, errors, time and bytes of each call in place of the lines, as strace -cw does
     #[arg(long = "summary", global = true)]
     summary: bool,
     /// Also write FILE, which ui.perfetto.dev opens
