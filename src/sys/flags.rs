@@ -48,13 +48,13 @@ pub(super) const OPEN_FLAGS: Table = &[
     (libc::O_NOCTTY as u64, "O_NOCTTY"),
     (libc::O_APPEND as u64, "O_APPEND"),
     (libc::O_NONBLOCK as u64, "O_NONBLOCK"),
-    (libc::O_DIRECTORY as u64, "O_DIRECTORY"),
-    (libc::O_NOFOLLOW as u64, "O_NOFOLLOW"),
-    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
-    (libc::O_PATH as u64, "O_PATH"),
     // The kernel's, which libc has as 0 where every file may be large.
     #[cfg(target_arch = "x86_64")]
     (1 << 15, "O_LARGEFILE"),
+    (libc::O_NOFOLLOW as u64, "O_NOFOLLOW"),
+    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
+    (libc::O_PATH as u64, "O_PATH"),
+    (libc::O_DIRECTORY as u64, "O_DIRECTORY"),
 ];
 pub(super) const EPOLL_EVENTS: Table = &[
     (super::EPOLLIN as u64, "EPOLLIN"),

@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use longshore::ws::{CloseCode, Kind, Opcode, accept_key, encode_close, encode_frame};
 use nix::sys::signal::Signal;
 
-use crate::programs::{Running, fails, run, spawn, text};
+use std::process::Command;
+
+use crate::programs::{PROGRAM, Running, fails, run, spawn, text};
 use crate::{head_of, once, succeeds};
 
 fn serve(arguments: &[&str]) -> (Running, String) {
@@ -316,6 +318,44 @@ fn text_and_binary_are_printed() {
         printed,
         "ü\n".bytes().chain([0, 0xff, b'\n']).collect::<Vec<_>>()
     );
+}
+
+/// One read brings three frames; each header stands before its message.
+#[test]
+fn headers_stand_before_their_messages() {
+    let mut frames = Vec::new();
+    encode_frame(&mut frames, Opcode::Text, true, None, b"a");
+    encode_frame(&mut frames, Opcode::Text, false, None, b"b");
+    encode_frame(&mut frames, Opcode::Continuation, true, None, b"c");
+    encode_close(&mut frames, None, "");
+    let url = says(frames);
+    let arguments = ["-v", "--no-input", &url].join(" ");
+    let both = format!("exec {PROGRAM} connect {arguments} 2>&1");
+    let output = Command::new("sh").args(["-c", &both]).output();
+    let output = output.expect("a shell");
+    let lines: Vec<&str> = text(&output.stdout)
+        .lines()
+        .filter(|line| !line.starts_with(['*', '>', '<', '→']))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "← fin text 1 byte",
+            "a",
+            "← text 1 byte",
+            "← fin continuation 1 byte",
+            "bc",
+            "← fin close 0 bytes"
+        ]
+    );
+}
+
+/// Who closes with a code of its own gets it back, and has not failed.
+#[test]
+fn our_own_code_is_no_failure() {
+    let (server, url) = serve(&[]);
+    succeeds(&["connect", "--commands", &url], b"/close 4000 bye\n");
+    server.stop();
 }
 
 /// The server stops only when it hears from the client, who must have looked at its input in the midst of the flood.

@@ -147,7 +147,9 @@ fn send<P: Probe>(probe: &Shared<P>, opened: &Opened<P>, datagram: &[u8]) -> Res
 fn failed<P: Probe>(opened: &Opened<P>, error: &io::Error) -> String {
     let name = &opened.name;
     let advice = match error.raw_os_error() {
-        Some(libc::ECONNREFUSED) => "; nobody listens there: start the server, or check the port",
+        Some(libc::ECONNREFUSED) => {
+            "; nobody listens there: start the server, or check the address"
+        }
         Some(libc::EMSGSIZE) => "; the line is longer than a datagram can be",
         _ => "",
     };

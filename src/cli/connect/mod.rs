@@ -186,6 +186,9 @@ struct WsOptions {
     deflate: bool,
 }
 
+/// Whether options fit the target, to which they belong, and which of them were given.
+type Group<'g> = (bool, &'g str, &'g [(bool, &'g str)]);
+
 impl Connect {
     /// Speaks until one side ends. `probes` makes the probe, for the one thread that there is.
     pub(crate) fn run<P: Probe>(self, probes: impl Fn() -> P) -> Result<ExitCode, String> {
@@ -219,45 +222,59 @@ impl Connect {
 
     /// Options that make no sense with the target end the program with code 2: to ignore them would be to lie.
     fn check(&self) {
-        let (http, ws) = (&self.http, &self.ws);
+        let (http, ws, shared) = (&self.http, &self.ws, &self.shared);
         let is_http = matches!(self.target, Target::Http(_));
         let is_ws = matches!(self.target, Target::WebSocket(_));
         let is_stream = matches!(self.target, Target::Stream(_));
-        let for_http = !self.paths.is_empty()
-            || http.method.is_some()
-            || http.data.is_some()
-            || http.include
-            || http.pipeline
-            || http.http10
-            || http.fail;
-        let for_ws = !ws.protocols.is_empty()
-            || ws.origin.is_some()
-            || ws.binary
-            || ws.commands
-            || ws.ping_interval.is_some();
-        #[cfg(feature = "deflate")]
-        let for_ws = for_ws || ws.deflate;
-        let shared = &self.shared;
-        let for_both =
-            !shared.fields.is_empty() || shared.over.is_some() || shared.bytes_max.is_some();
-        let faults = [
-            (for_http && !is_http, "http://"),
-            (for_ws && !is_ws, "ws://"),
-            (for_both && !is_http && !is_ws, "http:// and ws://"),
+        let of_http = [
+            (!self.paths.is_empty(), "a further PATH"),
+            (http.method.is_some(), "--request"),
+            (http.data.is_some(), "--data"),
+            (http.include, "--include"),
+            (http.pipeline, "--pipeline"),
+            (http.http10, "--http1.0"),
+            (http.fail, "--fail"),
+        ];
+        let of_ws = [
+            (!ws.protocols.is_empty(), "--protocol"),
+            (ws.origin.is_some(), "--origin"),
+            (ws.binary, "--binary"),
+            (ws.commands, "--commands"),
+            (ws.ping_interval.is_some(), "--ping-interval"),
+            #[cfg(feature = "deflate")]
+            (ws.deflate, "--deflate"),
+        ];
+        let of_both = [
+            (!shared.fields.is_empty(), "--header"),
+            (shared.over.is_some(), "--over"),
+            (shared.bytes_max.is_some(), "--bytes-max"),
+        ];
+        let of_streams = [
+            (self.stream.crlf, "--crlf"),
+            (self.stream.keep_sending, "--keep-sending"),
+        ];
+        let of_messages = [(self.messages.whole, "--whole")];
+        let groups: [Group<'_>; 5] = [
+            (is_http, "http://", &of_http),
+            (is_ws, "ws://", &of_ws),
+            (is_http || is_ws, "http:// and ws://", &of_both),
+            (is_stream, "tcp:// and unix:", &of_streams),
             (
-                (self.stream.crlf || self.stream.keep_sending) && !is_stream,
-                "tcp:// and unix:",
-            ),
-            (
-                self.messages.whole && (is_stream || is_http),
+                !is_stream && !is_http,
                 "udp://, unix-datagram: and ws://",
+                &of_messages,
             ),
         ];
-        if let Some((_, whose)) = faults.iter().find(|(fault, _)| *fault) {
-            let message = format!("there are options that are only for {whose}; see --help");
-            super::Cli::command()
-                .error(ErrorKind::ArgumentConflict, message)
-                .exit();
+        for (fits, whose, options) in groups {
+            let given = options.iter().find(|(given, _)| *given && !fits);
+            if let Some((_, name)) = given {
+                let message = format!("{name} is only for {whose}");
+                super::Cli::command()
+                    .find_subcommand_mut("connect")
+                    .expect("this is it")
+                    .error(ErrorKind::ArgumentConflict, message)
+                    .exit();
+            }
         }
     }
 

@@ -186,7 +186,9 @@ fn five_tuple<P: Probe>(probe: &Shared<P>, fd: &Socket<P>, name: &str, to: &Addr
 
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::ECONNREFUSED) => "; nobody listens there: start the server, or check the port",
+        Some(libc::ECONNREFUSED) => {
+            "; nobody listens there: start the server, or check the address"
+        }
         Some(libc::ENOENT) => "; there is no such socket: start the server, or check the path",
         Some(libc::EACCES | libc::EPERM) => "; this user may not",
         Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => "; no route leads there",

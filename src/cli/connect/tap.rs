@@ -7,22 +7,67 @@
 //!
 //! It sees the bytes as they pass and not what the client makes of them, so what it tells is true even where the client
 //! is wrong. Payloads pass by, but for the code of a Close. It keeps a head of bounded length, or a header.
+//!
+//! One read may bring many frames. What it tells of received ones waits in [`Headers`] until the client comes to the
+//! message, so that each stands before its own.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::output::{told, told_head};
 
 /// A longer head is told as far as this; the client refuses it too.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
+/// More lines do not wait: a message of ever more fragments would never come to its end.
+const HEADERS_MAX: usize = 64;
+
+/// Headers that were received, and belong before what the client has not come to yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Headers(Rc<RefCell<VecDeque<String>>>);
+
+impl Headers {
+    fn push(&self, line: &str) {
+        let mut waiting = self.0.borrow_mut();
+        if waiting.len() == HEADERS_MAX
+            && let Some(first) = waiting.pop_front()
+        {
+            told(&first);
+        }
+        waiting.push_back(line.to_owned());
+    }
+
+    /// Tells of the frames of the next message, or of the next control frame.
+    pub(super) fn tell_next(&self) {
+        while let Some(line) = self.0.borrow_mut().pop_front() {
+            told(&line);
+            if line.contains(" fin ") {
+                return;
+            }
+        }
+    }
+
+    /// Tells of all: nothing more is complete.
+    pub(super) fn tell_all(&self) {
+        for line in self.0.borrow_mut().drain(..) {
+            told(&line);
+        }
+    }
+}
+
 /// Both directions of one connection.
 #[derive(Debug)]
 pub(super) struct Tap {
     sent: Side,
     received: Side,
+    headers: Headers,
 }
 
 impl Tap {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(headers: Headers) -> Self {
         Self {
+            headers,
             sent: Side::new('>', '→'),
             received: Side::new('<', '←'),
         }
@@ -34,8 +79,9 @@ impl Tap {
     }
 
     pub(super) fn received(&mut self, bytes: &[u8]) {
+        let headers = &self.headers;
         self.received
-            .pass(bytes, &mut told_head, &mut |line| told(line));
+            .pass(bytes, &mut told_head, &mut |line| headers.push(line));
     }
 }
 
@@ -188,7 +234,8 @@ fn told_frame(first: u8, length: u64, key: Option<[u8; 4]>, code: Option<u16>) -
     if key.is_some() {
         words.push("masked".to_owned());
     }
-    words.push(format!("{length} bytes"));
+    let s = if length == 1 { "" } else { "s" };
+    words.push(format!("{length} byte{s}"));
     if let Some(key) = key {
         words.push(format!("key {:#010x}", u32::from_be_bytes(key)));
     }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use longshore::sys::{Address, AddressError};
-use longshore::ws::{Host, Uri};
+use longshore::ws::{Host, Uri, UriError};
 
 /// What to connect to, and how to speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,10 @@ impl FromStr for Place {
                 });
                 place.ok_or_else(|| format!("{text} has no port: write host:port"))
             }
+            // The advice of the address itself is for who listens.
+            Err(AddressError::NoHost(port)) => Err(format!(
+                "port {port} of which host? write localhost:{port} for this machine"
+            )),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -100,8 +104,15 @@ impl FromStr for Target {
             "tcp" => inet(rest.strip_suffix('/').unwrap_or(rest)).map(Target::Stream),
             "udp" => inet(rest.strip_suffix('/').unwrap_or(rest)).map(Target::Datagrams),
             "http" => {
-                let url = format!("ws://{rest}");
-                Uri::parse(&url).map_err(|error| error.to_string())?;
+                // The fragment is for who shows the page, and never sent (RFC 9110 §7.1). A ws URI has none.
+                let sent = rest.split('#').next().unwrap_or_default();
+                let url = format!("ws://{sent}");
+                Uri::parse(&url).map_err(|error| match error {
+                    UriError::UserInfo => {
+                        "it holds a user name: write --header 'Authorization: …' instead".to_owned()
+                    }
+                    other => other.to_string(),
+                })?;
                 Ok(Target::Http(url))
             }
             "ws" => {

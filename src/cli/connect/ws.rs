@@ -22,7 +22,7 @@ use longshore::ws::{CloseCode, Kind, Uri};
 use super::lines::Lines;
 use super::open;
 use super::output::{Output, Shared, Source, told};
-use super::tap::Tap;
+use super::tap::{Headers, Tap};
 use super::target::Place;
 use super::wire::Wire;
 
@@ -92,6 +92,9 @@ struct Session<'s, 't, P: Probe> {
     lines: Lines,
     /// Our Close has left, and what is typed is lost.
     closing: bool,
+    /// The code that we have closed with.
+    asked: Option<u16>,
+    headers: Headers,
     heard: Instant,
     /// A ping has left since anything was heard.
     pinged: bool,
@@ -108,8 +111,9 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
         let aside = message_bytes_max.saturating_add(ASIDE_BYTES);
         let write_limit = terms.options.write_timeout;
         let mut wire = Wire::new(opened.fd, probe.clone(), write_limit, aside);
+        let headers = Headers::default();
         if output.is_verbose() {
-            wire = wire.tapped(Tap::new());
+            wire = wire.tapped(Tap::new(headers.clone()));
         }
         let patience = Wire::set_patience;
         let socket = WebSocket::handshake_timed(wire, patience, terms.url, &terms.options)
@@ -125,6 +129,8 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
             socket,
             lines: Lines::new(message_bytes_max, terms.whole),
             closing: false,
+            asked: None,
+            headers,
             heard: Instant::now(),
             pinged: false,
         })
@@ -134,7 +140,14 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
     fn print_round(&mut self, output: &mut Output<P>) -> Result<Round, String> {
         let mut printed = 0;
         for _ in 0..ROUND_MESSAGES_MAX {
-            match self.socket.next() {
+            let next = self.socket.next();
+            match &next {
+                Ok(Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong(_)) => {
+                    self.headers.tell_next();
+                }
+                _ => self.headers.tell_all(),
+            }
+            match next {
                 Ok(Event::Text(text)) => {
                     output.line(text.as_bytes())?;
                     printed += text.len();
@@ -145,7 +158,10 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
                 }
                 // With -v the tap has told of their frames.
                 Ok(Event::Ping(_) | Event::Pong(_)) => {}
-                Ok(Event::Closed(code, reason)) => return closed(code, reason, output),
+                Ok(Event::Closed(code, reason)) => {
+                    let ours = self.asked.is_some() && self.asked == code.map(CloseCode::number);
+                    return closed(code, reason, ours, output);
+                }
                 Err(Error::Timeout) => return Ok(Round::Empty),
                 Err(error) => return Err(said(&error)),
             }
@@ -269,6 +285,7 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
 
     fn close(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), String> {
         self.closing = true;
+        self.asked = code.map(CloseCode::number);
         match self.socket.close(code, reason) {
             Err(Error::Write(_)) => Ok(()),
             other => other.map_err(|error| said(&error)),
@@ -281,6 +298,7 @@ impl<'s, 't, P: Probe> Session<'s, 't, P> {
 fn closed<P: Probe>(
     code: Option<CloseCode>,
     reason: &str,
+    ours: bool,
     output: &mut Output<P>,
 ) -> Result<Round, String> {
     let number = code.map_or(1005, CloseCode::number);
@@ -291,6 +309,8 @@ fn closed<P: Probe>(
     output.note(|| format!("* closed with {number}{said}"));
     match number {
         1000 | 1001 | 1005 => Ok(Round::Over),
+        // It gave our own code back, as it should (RFC 6455 §5.5.1).
+        _ if ours => Ok(Round::Over),
         _ => Err(format!("the server closed with {number}{said}")),
     }
 }

@@ -105,6 +105,7 @@ enum Model {
     /// One thread that waits for all of them by epoll
     Epoll,
     /// One thread whose operations the kernel completes by io_uring
+    #[value(alias = "io_uring")]
     IoUring,
     /// One thread, by the poller of most Rust servers
     Mio,

@@ -22,10 +22,12 @@ impl Display for Text<'_> {
                 b'\n' => f.write_str("\\n")?,
                 b'\r' => f.write_str("\\r")?,
                 b'\t' => f.write_str("\\t")?,
+                0x0b => f.write_str("\\v")?,
+                0x0c => f.write_str("\\f")?,
                 b'"' | b'\\' => write!(f, "\\{}", byte as char)?,
                 b' '..=b'~' => f.write_char(byte as char)?,
-                // A digit behind a short octal escape would read as part of it.
-                _ if shown.get(at + 1).is_some_and(u8::is_ascii_digit) => {
+                // An octal digit behind a short escape would read as part of it.
+                _ if matches!(shown.get(at + 1), Some(b'0'..=b'7')) => {
                     write!(f, "\\{byte:03o}")?;
                 }
                 _ => write!(f, "\\{byte:o}")?,

@@ -160,7 +160,7 @@ fn as_strace_shows_them() {
                 path: Path::new("/srv"),
                 flags: libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
             },
-            "openat(AT_FDCWD, \"/srv\", O_RDONLY|O_DIRECTORY|O_CLOEXEC|O_PATH)",
+            "openat(AT_FDCWD, \"/srv\", O_RDONLY|O_CLOEXEC|O_PATH|O_DIRECTORY)",
         ),
         (
             Call::Openat {
