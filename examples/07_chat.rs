@@ -24,7 +24,8 @@
 //! before this code sees it; a window that is closed without a word is found out by pings (`curl` does not answer them).
 //!
 //! **What it leaves out**: who somebody really is (two may have one name), how often one may speak, and what was missed
-//! while a connection was broken. `longshore serve` has all that under `/chat`: `src/cli/chat`.
+//! while a connection was broken. The chat of `longshore serve` (`/chat`: `src/cli/chat`) gives each name to one guest,
+//! bounds how often one may speak, and tells what was missed. Who somebody really is, it does not know either.
 
 use std::env;
 use std::error::Error;

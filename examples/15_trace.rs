@@ -12,6 +12,7 @@
 //!
 //! ```text
 //! cargo run --example 15_trace -- epoll
+//! cargo run --example 15_trace -- mio
 //! cargo run --example 15_trace -- io-uring
 //! ```
 //!
@@ -21,6 +22,11 @@
 //! kernel's work.
 //!
 //! `getpeername` is the trace's own: a traced server asks who the peer is, an untraced one does not.
+//!
+//! **Do not compare the lists at the end**: they have what was asked for this one connection. On epoll and mio `accept4` is
+//! among it. On io-uring one `accept` was submitted for the listener, before anybody came, and answers for each client; so
+//! it belongs to none of them. Waits (`epoll_wait`, `io_uring_enter`) belong to no connection either. `longshore lab 9`
+//! compares what requests cost.
 //!
 //! **What it leaves out**: filters (`trace::Filter`), JSON lines, Perfetto, the summary. docs/TRACE.md shows them.
 

@@ -99,6 +99,10 @@ fn links(page: &Path, text: &str) -> Vec<String> {
             faults.push(format!("{target} leads out of the repository"));
         }
         let is_page = file.extension().is_some_and(|end| end == "md");
+        if is_page && path.contains('/') {
+            let why = "mdbook renders the pages of the book only: name the file, do not link to it";
+            faults.push(format!("{target}: {why}"));
+        }
         if is_page && !anchor.is_empty() {
             let text = fs::read_to_string(&file).expect("a page is text");
             if !anchors(&text).contains(anchor) {

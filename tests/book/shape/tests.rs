@@ -20,6 +20,8 @@ fn links_lead_somewhere() {
     assert_eq!(faults.len(), 3, "{faults:?}");
     let faults = links(&page, "[out](../../../../../../../../etc)");
     assert!(has(&faults, "out of the repository"), "{faults:?}");
+    let faults = links(&page, "[not a page of the book](../README.md)");
+    assert!(has(&faults, "mdbook"), "{faults:?}");
     assert!(links(Path::new("docs/DESIGN.md"), "`[no](link)`").is_empty());
 }
 
