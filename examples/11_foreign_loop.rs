@@ -26,10 +26,9 @@
 //!
 //! **Look at**: in the strace output, poll or ppoll is the only call that waits while the loop runs. (A ring waits in
 //! `io_uring_enter` too, with a third argument of 1: before the loop for its trial, and behind it until all is cancelled.)
-//! On epoll our descriptor is the epoll
-//! instance itself: pollers can be polled. On io_uring it is an eventfd(2), because a ring that defers its work
-//! (`IORING_SETUP_DEFER_TASKRUN`) shows nothing until somebody enters it; the kernel writes the eventfd when there is a
-//! reason to. `EventLoop::call` reaches a connection from outside of any turn.
+//! On epoll our descriptor is the epoll instance itself: pollers can be polled. On io_uring it is an eventfd(2), because a
+//! ring that defers its work (`IORING_SETUP_DEFER_TASKRUN`) shows nothing until somebody enters it; the kernel writes the
+//! eventfd when there is a reason to. `EventLoop::call` reaches a connection from outside of any turn.
 //!
 //! **What it leaves out**: HTTP is a guest in the same way: `Server::into_loop`.
 
