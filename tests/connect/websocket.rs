@@ -329,7 +329,7 @@ fn headers_stand_before_their_messages() {
     encode_frame(&mut frames, Opcode::Continuation, true, None, b"c");
     encode_close(&mut frames, None, "");
     let url = says(frames);
-    let arguments = ["-v", "--no-input", &url].join(" ");
+    let arguments = ["-v", "--no-input", "--linger", "0.2", &url].join(" ");
     let both = format!("exec {PROGRAM} connect {arguments} 2>&1");
     let output = Command::new("sh").args(["-c", &both]).output();
     let output = output.expect("a shell");
