@@ -46,6 +46,8 @@ Examples:
     longshore trace echo --model blocking
   The packets too, and for Wireshark (needs CAP_NET_RAW):
     longshore trace --packets --pcapng session.pcapng serve
+  What wraps what, byte by byte (needs CAP_NET_RAW):
+    longshore trace --layers connect ws://127.0.0.1:8080/ws
   Only some calls, only counts, or for programs:
     longshore trace serve --backend epoll --calls accept4,recv,send
     longshore trace serve --summary --perfetto trace.json
@@ -171,7 +173,7 @@ pub(crate) struct TraceOptions {
     /// Show only calls and ring operations that failed; "not ready" (EAGAIN) is among them
     #[arg(long = "errors", global = true)]
     errors: bool,
-    /// How many bytes of each buffer are shown
+    /// How many bytes of each buffer, and of each layer, are shown
     #[arg(long = "bytes", global = true, value_name = "N", default_value_t = 32, value_parser = bytes)]
     text_bytes: usize,
     /// Write one JSON object to a line, for programs; with --summary one object in all
@@ -186,6 +188,10 @@ pub(crate) struct TraceOptions {
     /// Show the packets too, between the calls that caused them, with TCP states; needs CAP_NET_RAW
     #[arg(long = "packets", global = true)]
     packets: bool,
+    /// Take each packet apart, too: a line for each of its layers, link, IP, TCP or UDP, HTTP or WebSocket, data, with its bytes;
+    /// implies --packets
+    #[arg(long = "layers", global = true)]
+    layers: bool,
     /// Write the packets to FILE, which Wireshark opens; needs CAP_NET_RAW
     #[arg(long = "pcapng", global = true, value_name = "FILE")]
     pcapng: Option<PathBuf>,
@@ -245,6 +251,9 @@ impl TraceOptions {
         if let Some(path) = &self.perfetto {
             sinks.push(Box::new(Perfetto::new(create(path)?)));
         }
+        let packets = self.packets || self.layers;
+        // Neither a summary nor Perfetto shows layers.
+        let layers = (self.layers && !self.summary).then_some(self.text_bytes);
         let filter = Filter::default()
             .connections(self.connection_numbers.iter().copied())
             .calls(self.calls.iter().cloned())
@@ -254,10 +263,10 @@ impl TraceOptions {
             text_bytes: self.text_bytes,
             ..Options::default()
         };
-        if self.packets {
+        if packets {
             options.hold = Beside::HOLD;
         }
-        let beside = Wanted::of(self.packets, self.pcapng.as_deref(), &self.interface)?;
+        let beside = Wanted::of(packets, layers, self.pcapng.as_deref(), &self.interface)?;
         let trace = Trace::start(sinks, options)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Tracing::new(trace, beside, self.output.is_some()))

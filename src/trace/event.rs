@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::packets::{FiveTuple, Packet, SocketState, Step};
+use super::packets::{FiveTuple, Layer, Packet, SocketState, Step};
 use super::protocol::Protocol;
 use crate::sys::Address;
 
@@ -40,7 +40,7 @@ impl Event {
     /// Whether it is a call or a completion that failed, or a packet that resets, refuses, or was sent again.
     pub fn is_error(&self) -> bool {
         match &self.kind {
-            Kind::Packet(packet) => {
+            Kind::Packet(packet, _) => {
                 packet.retransmission || matches!(packet.step, Step::Reset | Step::Refused)
             }
             Kind::Call(call) => call.error.is_some(),
@@ -184,7 +184,9 @@ pub enum Kind {
     /// What the bytes of the call before it mean.
     Protocol(Protocol),
     /// A packet was seen on the wire. Its event has the time at which the kernel saw it, and no thread.
-    Packet(Box<Packet>),
+    ///
+    /// Its layers from the outside in, if they were asked for ([`Beside::layers`](super::packets::Beside::layers)).
+    Packet(Box<Packet>, Box<[Layer]>),
     /// What the kernel thought of our end of a connection, asked behind the packet that is told before it.
     Tcp(Box<TcpEnd>),
     /// What the trace has to say about itself.

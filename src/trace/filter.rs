@@ -59,7 +59,7 @@ impl Filter {
         let is_wanted = |wanted: &BTreeSet<u64>| {
             wanted.is_empty() || connection.is_some_and(|number| wanted.contains(&number))
         };
-        let is_of_wire = matches!(event.kind, Kind::Packet(_) | Kind::Tcp(_));
+        let is_of_wire = matches!(event.kind, Kind::Packet(..) | Kind::Tcp(_));
         let is_named = is_of_wire
             || self.calls.is_empty()
             || event.name().is_some_and(|name| self.calls.contains(name));

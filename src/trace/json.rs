@@ -90,7 +90,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    packet: Option<PacketLine>,
+    packet: Option<PacketLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tcp: Option<TcpLine>,
 }
@@ -200,10 +200,10 @@ fn line(event: &Event) -> Line<'_> {
             ..common
         },
         Kind::Protocol(protocol) => of_protocol(common, protocol),
-        Kind::Packet(packet) => Line {
+        Kind::Packet(packet, layers) => Line {
             event: "packet",
             text: Some(packet.to_string()),
-            packet: Some(PacketLine::of(packet)),
+            packet: Some(PacketLine::of(packet, layers)),
             ..common
         },
         Kind::Tcp(end) => Line {

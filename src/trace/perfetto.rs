@@ -110,7 +110,7 @@ impl<W: Write> Perfetto<W> {
     fn introduce(&mut self, event: &Event) -> io::Result<()> {
         let name = match &event.kind {
             // The wire is no thread of ours, and has a track all the same.
-            Kind::Packet(_) | Kind::Tcp(_) => "packets",
+            Kind::Packet(..) | Kind::Tcp(_) => "packets",
             _ => &*event.thread.name,
         };
         if name.is_empty() || !self.threads.insert(event.thread.id) {
@@ -263,7 +263,7 @@ impl<W: Write + Send> Sink for Perfetto<W> {
             Kind::Protocol(protocol) => {
                 self.instant(event, "protocol", &protocol.to_string())?;
             }
-            Kind::Packet(packet) => self.instant(event, "packet", &packet.to_string())?,
+            Kind::Packet(packet, _) => self.instant(event, "packet", &packet.to_string())?,
             Kind::Tcp(end) => self.instant(event, "tcp", &end.to_string())?,
             Kind::Note(text) => self.instant(event, "note", text)?,
             // Its bytes are in the completion before it.

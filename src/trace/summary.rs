@@ -124,7 +124,7 @@ impl<W: Write> Summary<W> {
                 figures.errors += u64::from(completed.result < 0);
                 figures.bytes += completed.bytes;
             }
-            Kind::Packet(packet) => self.packets.add(packet),
+            Kind::Packet(packet, _) => self.packets.add(packet),
             Kind::Note(text) if self.notes.len() < NOTES_MAX => self.notes.push(text.clone()),
             _ => {}
         }

@@ -11,6 +11,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::packets::{Layer, LayerKind};
 use super::protocol::Direction;
 use super::{Call, Completed, Event, Failure, Kind, Sink, Submitted, TcpEnd};
 
@@ -22,6 +23,8 @@ const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
 const CYAN: &str = "\x1b[36m";
+const BLUE: &str = "\x1b[34m";
+const YELLOW: &str = "\x1b[33m";
 const MAGENTA: &str = "\x1b[35m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -112,9 +115,10 @@ impl<W: Write> Text<W> {
                 let cyan = self.colour(CYAN);
                 write!(self.waiting, "{cyan}{arrow} {protocol}{plain}")?;
             }
-            Kind::Packet(packet) => {
+            Kind::Packet(packet, layers) => {
                 let magenta = self.colour(MAGENTA);
                 write!(self.waiting, "{magenta}[packet] {packet}{plain}")?;
+                layers.iter().try_for_each(|layer| self.layer(layer))?;
             }
             Kind::Tcp(end) => {
                 let magenta = self.colour(MAGENTA);
@@ -127,6 +131,17 @@ impl<W: Write> Text<W> {
             write!(self.waiting, "  {dim}<{}>{plain}", Seconds(took))?;
         }
         self.waiting.write_char('\n')
+    }
+
+    /// A line of its own, of which the name and the bytes have the layer's colour.
+    fn layer(&mut self, layer: &Layer) -> fmt::Result {
+        let (colour, plain) = (self.colour(colour_of(layer.kind)), self.colour(PLAIN));
+        let (name, hex) = (layer.name_and_count(), layer.hex());
+        write!(self.waiting, "\n    {colour}{name}  {hex}{plain}")?;
+        match &*layer.text {
+            "" => Ok(()),
+            text => write!(self.waiting, "  {text}"),
+        }
     }
 
     fn ends(&mut self, event: &Event) -> fmt::Result {
@@ -196,6 +211,18 @@ impl<W: Write + Send> Sink for Text<W> {
         self.waiting.clear();
         written?;
         self.output.flush()
+    }
+}
+
+/// No two layers that touch have the same.
+fn colour_of(layer: LayerKind) -> &'static str {
+    match layer {
+        LayerKind::Link | LayerKind::Padding => DIM,
+        LayerKind::Ipv4 | LayerKind::Ipv6 => BLUE,
+        LayerKind::Tcp | LayerKind::Udp => YELLOW,
+        LayerKind::Http => GREEN,
+        LayerKind::WebSocket => CYAN,
+        LayerKind::Data => BOLD,
     }
 }
 

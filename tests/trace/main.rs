@@ -5,6 +5,7 @@
 //!   outputs    text, JSON lines, summary, Perfetto, filters; an output that breaks
 //!   programs   echo and connect: the calls of the textbook, both sides of a conversation, agreement with strace
 //!   packets    packets among the calls, the kernel's account, files for Wireshark, no capability
+//!   layers     the same packets taken apart
 //!   session    the scripted session that is traced
 //! ```
 //!
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod layers;
 mod outputs;
 mod packets;
 mod programs;

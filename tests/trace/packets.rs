@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::session::{Folder, PATIENCE, PROGRAM, Server, ask, connect, end, events, has_ring};
 
 /// Whether this process may capture.
-fn may_capture() -> bool {
+pub(crate) fn may_capture() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let capabilities = u64::from_str_radix(capabilities.unwrap().trim(), 16).unwrap();
@@ -24,7 +24,7 @@ fn may_capture() -> bool {
 }
 
 /// Events by when they happened: on a busy machine a packet may be told later than a trace holds its lines back.
-fn by_time(mut events: Vec<Value>) -> Vec<Value> {
+pub(crate) fn by_time(mut events: Vec<Value>) -> Vec<Value> {
     events.sort_by(|one, other| {
         let at = |event: &Value| event["at"].as_f64().unwrap();
         at(one).total_cmp(&at(other))

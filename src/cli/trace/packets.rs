@@ -18,6 +18,8 @@ use longshore::trace::{Kind, Trace};
 pub(crate) struct Wanted {
     interface: String,
     shown: bool,
+    /// How many bytes of each layer are kept, if packets are to be taken apart.
+    layers: Option<usize>,
     file: Option<std::fs::File>,
 }
 
@@ -25,6 +27,7 @@ impl Wanted {
     /// Opens the file. `None` if no packets are asked for.
     pub(super) fn of(
         shown: bool,
+        layers: Option<usize>,
         file: Option<&Path>,
         interface: &str,
     ) -> Result<Option<Self>, String> {
@@ -32,6 +35,7 @@ impl Wanted {
         Ok((shown || file.is_some()).then(|| Self {
             interface: interface.to_owned(),
             shown,
+            layers,
             file,
         }))
     }
@@ -81,7 +85,10 @@ impl Tracing {
         ports.sort_unstable();
         ports.dedup();
         let plan = Plan::new(ports).interface(wanted.interface);
-        let beside = Beside::new(plan).ports_are_peers(peers).shown(wanted.shown);
+        let beside = Beside::new(plan)
+            .ports_are_peers(peers)
+            .shown(wanted.shown)
+            .layers(wanted.layers);
         let beside = match wanted.file {
             Some(file) => beside.file(file),
             None => Ok(beside),

@@ -32,6 +32,11 @@ impl Frames {
         self.kept.len()
     }
 
+    /// How many bytes of a frame's payload are still to come.
+    pub(super) fn payload_left(&self) -> u64 {
+        self.payload
+    }
+
     /// Reads bytes; false if they are no frames.
     pub(super) fn read(&mut self, mut bytes: &[u8], tell: &mut impl FnMut(What)) -> bool {
         while !bytes.is_empty() {

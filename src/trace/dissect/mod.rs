@@ -67,6 +67,28 @@ enum Flow {
     Opaque,
 }
 
+/// What the next byte of a direction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A message of HTTP has it, or it will be seen whether one does.
+    Http,
+    /// It belongs to a frame's header.
+    Header,
+    /// It belongs to a frame's payload, of which so many bytes are still to come.
+    Payload(u64),
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Where in a message of HTTP the last byte of a direction was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    /// In an unfinished head, or in unfinished framing of a chunk.
+    Head,
+    /// In a body, or at the end of the message.
+    Body,
+}
+
 /// What a direction's reader has come to.
 enum Step {
     /// All bytes were read.
@@ -100,6 +122,35 @@ impl Dissector {
         };
         if !kept {
             *self.flow(direction) = Flow::Opaque;
+        }
+    }
+
+    /// What the next byte of a direction is.
+    pub(super) fn next(&self, direction: Direction) -> Next {
+        match self.flow_of(direction) {
+            Flow::Fresh | Flow::Begun(_) | Flow::Requests(_) | Flow::Replies(_) => Next::Http,
+            Flow::Frames(frames) => match frames.payload_left() {
+                0 => Next::Header,
+                left => Next::Payload(left),
+            },
+            Flow::Opaque => Next::Unknown,
+        }
+    }
+
+    /// Where a direction stands that has begun as HTTP does.
+    pub(super) fn within(&self, direction: Direction) -> Option<Within> {
+        let is_head = match self.flow_of(direction) {
+            Flow::Requests(requests) => requests.is_within_head()?,
+            Flow::Replies(replies) => replies.is_within_head(),
+            _ => return None,
+        };
+        Some(if is_head { Within::Head } else { Within::Body })
+    }
+
+    fn flow_of(&self, direction: Direction) -> &Flow {
+        match direction {
+            Direction::Received => &self.received,
+            Direction::Sent => &self.sent,
         }
     }
 

@@ -44,6 +44,11 @@ impl Replies {
         self.kept.len()
     }
 
+    /// Whether more of a head is to come.
+    pub(super) fn is_within_head(&self) -> bool {
+        matches!(self.state, State::Head) && !self.kept.is_empty()
+    }
+
     pub(super) fn read(
         &mut self,
         bytes: &[u8],

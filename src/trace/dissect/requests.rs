@@ -50,6 +50,11 @@ impl Requests {
         step
     }
 
+    /// Whether more of a head is to come; `None` if it did not begin as a request does, or may be another protocol's.
+    pub(super) fn is_within_head(&self) -> Option<bool> {
+        (self.begun && !self.waits).then_some(!self.kept.is_empty())
+    }
+
     /// What was not read, if it may be another protocol's.
     pub(super) fn held(self) -> Vec<u8> {
         self.kept

@@ -1,14 +1,16 @@
 //! Packets and the kernel's account of a connection, as objects inside a line.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::sys::TcpState;
 use crate::trace::TcpEnd;
-use crate::trace::packets::{Packet, Protocol, Segment, Side, States, Transport};
+use crate::trace::packets::{Layer, Packet, Protocol, Segment, Side, States, Transport};
 
 /// What a packet says. Numbers are relative to the first SYN of their direction.
 #[derive(Serialize)]
-pub(super) struct PacketLine {
+pub(super) struct PacketLine<'a> {
     protocol: &'static str,
     from: String,
     to: String,
@@ -21,6 +23,34 @@ pub(super) struct PacketLine {
     retransmission: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     states: Option<StatesLine>,
+    /// From the outside in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<LayerLine<'a>>,
+}
+
+/// One layer; `hex` has its first bytes.
+#[derive(Serialize)]
+struct LayerLine<'a> {
+    layer: &'static str,
+    bytes: usize,
+    hex: String,
+    text: &'a str,
+}
+
+impl<'a> LayerLine<'a> {
+    fn of(layer: &'a Layer) -> Self {
+        let hex = |mut hex: String, byte: &u8| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        };
+        Self {
+            layer: layer.kind.name(),
+            bytes: layer.bytes,
+            hex: layer.first.iter().fold(String::new(), hex),
+            text: &layer.text,
+        }
+    }
 }
 
 /// What only a TCP packet has.
@@ -40,8 +70,8 @@ struct StatesLine {
     to: Option<&'static str>,
 }
 
-impl PacketLine {
-    pub(super) fn of(packet: &Packet) -> Self {
+impl<'a> PacketLine<'a> {
+    pub(super) fn of(packet: &Packet, layers: &'a [Layer]) -> Self {
         let name = |state: Option<TcpState>| state.map(TcpState::name);
         Self {
             protocol: match packet.tuple.protocol {
@@ -72,6 +102,7 @@ impl PacketLine {
                     to: name(to),
                 }
             }),
+            layers: layers.iter().map(LayerLine::of).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Capture ── Notice ──▶ Sink ─┬─▶ Pcapng                       every frame
-//!   (its own thread)            ├─▶ Kind::Packet                 every packet that can be read
+//!   (its own thread)            ├─▶ Layers ─▶ Kind::Packet       every packet that can be read, taken apart if asked for
 //!                               └─▶ Diag ── TCP_INFO ──▶ Kind::Tcp   when the connection has come to a new step
 //! ```
 //!
@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{
-    Capture, CaptureError, Diag, Frame, Notice, Packet, Pcapng, Plan, Report, Step, Transport,
+    Capture, CaptureError, Diag, Frame, Layer, Layers, Notice, Packet, Pcapng, Plan, Report, Step,
+    Transport,
 };
 use crate::sys::Address;
 use crate::trace::{Kind, Shared, TcpEnd};
@@ -33,6 +34,7 @@ pub struct Beside {
     plan: Plan,
     ports_are_peers: bool,
     shown: bool,
+    layers: Option<usize>,
     file: File,
     capture: Option<Capture>,
 }
@@ -49,6 +51,7 @@ impl Beside {
             plan,
             ports_are_peers: false,
             shown: true,
+            layers: None,
             file: Arc::default(),
             capture: None,
         }
@@ -64,6 +67,13 @@ impl Beside {
     /// Whether packets become events. Without, they are only written to the file.
     pub fn shown(mut self, shown: bool) -> Self {
         self.shown = shown;
+        self
+    }
+
+    /// Whether the packets that become events are taken apart into their [`Layers`], of which `bytes_max` bytes each are kept.
+    /// By default they are not.
+    pub fn layers(mut self, bytes_max: Option<usize>) -> Self {
+        self.layers = bytes_max;
         self
     }
 
@@ -86,6 +96,7 @@ impl Beside {
             shared: Arc::clone(shared),
             ports_are_peers: self.ports_are_peers,
             shown: self.shown,
+            layers: self.layers.map(Layers::new),
             file: Arc::clone(&self.file),
             // Without it the packets are there all the same.
             diag: self.shown.then(|| Diag::open().ok()).flatten(),
@@ -130,6 +141,7 @@ struct Sink {
     shared: Arc<Shared>,
     ports_are_peers: bool,
     shown: bool,
+    layers: Option<Layers>,
     file: File,
     diag: Option<Diag>,
     /// When the last packet was seen.
@@ -144,7 +156,9 @@ impl Sink {
             Notice::Frame { frame, packet } => {
                 self.write(frame);
                 if let Some(packet) = packet.filter(|_| self.shown) {
-                    self.show(packet);
+                    let layers = self.layers.as_mut();
+                    let layers = layers.map(|layers| layers.take_apart(frame, packet));
+                    self.show(packet, layers.unwrap_or_default());
                 }
             }
             Notice::Dropped(count) => {
@@ -165,14 +179,14 @@ impl Sink {
         }
     }
 
-    fn show(&mut self, packet: &Packet) {
+    fn show(&mut self, packet: &Packet, layers: Box<[Layer]>) {
         // The clocks are compared for each packet anew, and must not make two of them change places.
         self.at = self.at.max(self.shared.since_began(packet.at));
         // Asked first: what waits for the queue would be older.
         let end = self.ask(packet);
         let between = (Address::Inet(packet.from), Address::Inet(packet.to));
         let between = Some((&between.0, &between.1));
-        let kind = Kind::Packet(Box::new(*packet));
+        let kind = Kind::Packet(Box::new(*packet), layers);
         if !self.shared.tell(self.at, between, kind) {
             self.unshown += 1;
             return;

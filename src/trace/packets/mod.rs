@@ -14,6 +14,9 @@
 //!     │ Tracker      headers of Ethernet, IP, TCP, UDP; numbers counted from the first SYN; the step in a life
 //!     ▼
 //!   Packet ──▶ Display, or your own event stream
+//!     │ Layers       the same frame taken apart, if asked for: IP, TCP, HTTP or WebSocket, data
+//!     ▼
+//!   Layer ───▶ Display
 //!     ╎
 //!   Diag             TCP state and TCP_INFO of a connection by its five-tuple, asked beside the server's threads
 //! ```
@@ -21,7 +24,8 @@
 //! A packet's time is that of the real-time clock, and it names the two addresses: that is what joins it to a stream of
 //! calls. Capturing needs `CAP_NET_RAW`; reading frames from elsewhere with a [`Tracker`], and [`Diag`], need nothing.
 //!
-//! It does not know the calls, the connections of a server, nor what the payload means; it keeps none of the payload.
+//! It does not know the calls and the connections of a server. Only [`Layers`] ask what the payload means; nothing else keeps
+//! any of it.
 //!
 //! ```no_run
 //! use longshore::trace::packets::{Capture, Diag, Notice, Plan};
@@ -49,6 +53,7 @@ mod capture;
 mod decode;
 mod diag;
 mod filter;
+mod layers;
 mod life;
 mod packet;
 mod pcapng;
@@ -63,6 +68,7 @@ pub use beside::Beside;
 pub use capture::{Capture, CaptureError, Notice, Plan, Report};
 pub use diag::{Diag, SocketState};
 pub use filter::PORTS_MAX;
+pub use layers::{Layer, LayerKind, Layers};
 pub use life::Step;
 pub use packet::{
     FiveTuple, Flags, Frame, Packet, Protocol, Segment, Sequence, Side, States, SynOptions,

@@ -5,6 +5,7 @@ mod diag;
 mod filter;
 mod frames;
 mod hostile;
+mod layers;
 mod life;
 
 use super::{Frame, Packet, Tracker};

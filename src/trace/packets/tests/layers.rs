@@ -1,0 +1,250 @@
+//! Layers from bytes: counts that add up, names by what came before, and bounds.
+
+use super::{ACK, SYN, Script, Segment, from_client, from_server, ipv6, tcp, udp};
+use crate::trace::packets::{Frame, Layer, LayerKind, Layers};
+
+use LayerKind::{Data, Http, Ipv4, Ipv6, Link, Tcp, Udp, WebSocket};
+
+const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
+const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello";
+const UPGRADE: &[u8] =
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+/// The masked "Hello" of RFC 6455 §5.7.
+const MASKED: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+
+/// A connection whose packets are taken apart; each payload follows the one before.
+struct Taken {
+    script: Script,
+    layers: Layers,
+    client: u32,
+    server: u32,
+}
+
+impl Taken {
+    fn new(bytes_max: usize) -> Self {
+        let mut taken = Taken {
+            script: Script::new(),
+            layers: Layers::new(bytes_max),
+            client: 1000,
+            server: 2000,
+        };
+        taken.segment(&from_client(SYN, 999, 0));
+        taken.segment(&from_server(SYN | ACK, 1999, 1000));
+        taken
+    }
+
+    fn frame(&mut self, bytes: &[u8]) -> Vec<Layer> {
+        let frame = Frame {
+            at: self.script.at,
+            bytes,
+            wire_bytes: bytes.len(),
+        };
+        let packet = self.script.tracker.read(&frame).expect("a whole packet");
+        let layers = self.layers.take_apart(&frame, &packet).into_vec();
+        let sum: usize = layers.iter().map(|layer| layer.bytes).sum();
+        assert_eq!(sum, bytes.len(), "{layers:?}");
+        layers
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>) -> Vec<Layer> {
+        self.frame(&tcp(segment))
+    }
+
+    /// What the payload is taken for.
+    fn client(&mut self, payload: &[u8]) -> Vec<Layer> {
+        let segment = from_client(ACK, self.client, self.server);
+        self.client += payload.len() as u32;
+        self.segment(&Segment { payload, ..segment })[3..].to_vec()
+    }
+
+    fn server(&mut self, payload: &[u8]) -> Vec<Layer> {
+        let segment = from_server(ACK, self.server, self.client);
+        self.server += payload.len() as u32;
+        self.segment(&Segment { payload, ..segment })[3..].to_vec()
+    }
+}
+
+fn counts(layers: &[Layer]) -> Vec<(LayerKind, usize)> {
+    layers
+        .iter()
+        .map(|layer| (layer.kind, layer.bytes))
+        .collect()
+}
+
+fn texts(layers: &[Layer]) -> Vec<&str> {
+    layers.iter().map(|layer| &*layer.text).collect()
+}
+
+#[test]
+fn headers_say_their_fields() {
+    let mut taken = Taken::new(32);
+    let options = [2, 4, 0xff, 0xd7, 4, 2, 1, 1];
+    let syn = Segment {
+        options: &options,
+        ..from_client(SYN, 4_000_000_000, 0)
+    };
+    let layers = taken.segment(&syn);
+    assert_eq!(counts(&layers), [(Link, 14), (Ipv4, 20), (Tcp, 28)]);
+    assert_eq!(
+        layers[1].to_string(),
+        "IPv4         20 bytes  45 00 00 30 00 00 40 00 40 06 00 00 7f 00 00 01 7f 00 00 01  \
+         version 4, header 20 bytes, total 48, TTL 64, carries TCP, 127.0.0.1 → 127.0.0.1"
+    );
+    assert_eq!(
+        texts(&layers)[2],
+        "port 40000 → 8080, header 28 bytes, SYN seq 0 win 512, options mss 65495 sack"
+    );
+    let layers = taken.frame(&udp(4000, 8080, b"ahoy"));
+    assert_eq!(
+        counts(&layers),
+        [(Link, 14), (Ipv4, 20), (Udp, 8), (Data, 4)]
+    );
+    assert_eq!(
+        texts(&layers)[2..],
+        ["port 4000 → 8080, length 12", "\"ahoy\""]
+    );
+    let header = [0x0f, 0xa0, 0x1f, 0x90, 0, 8, 0, 0];
+    let layers = taken.frame(&ipv6(17, &header));
+    assert_eq!(counts(&layers), [(Link, 14), (Ipv6, 40), (Udp, 8)]);
+    assert!(layers[1].text.ends_with("carries UDP, ::1 → ::1"));
+}
+
+#[test]
+fn what_fills_a_short_frame_is_padding() {
+    let mut bytes = udp(4000, 8080, b"ahoy");
+    bytes.resize(60, 0);
+    let layers = Taken::new(32).frame(&bytes);
+    assert_eq!(layers[3..].len(), 2);
+    assert_eq!((layers[4].kind, layers[4].bytes), (LayerKind::Padding, 14));
+}
+
+#[test]
+fn http_then_websocket() {
+    let mut taken = Taken::new(32);
+    let layers = taken.client(REQUEST);
+    assert_eq!(counts(&layers), [(Http, REQUEST.len())]);
+    assert_eq!(texts(&layers), ["\"GET /plaintext HTTP/1.1\""]);
+    let layers = taken.server(REPLY);
+    assert_eq!(counts(&layers), [(Http, REPLY.len() - 5), (Data, 5)]);
+    assert_eq!(texts(&layers), ["\"HTTP/1.1 200 OK\"", "body \"Hello\""]);
+    assert_eq!(counts(&taken.client(UPGRADE)), [(Http, UPGRADE.len())]);
+    // The first frame may come with the head.
+    let layers = taken.server(&[SWITCHING, b"\x81\x02hi"].concat());
+    assert_eq!(
+        counts(&layers),
+        [(Http, SWITCHING.len()), (WebSocket, 2), (Data, 2)]
+    );
+    let layers = taken.client(MASKED);
+    assert_eq!(counts(&layers), [(WebSocket, 6), (Data, 5)]);
+    assert_eq!(
+        texts(&layers),
+        ["text 5 bytes, masked, fin", "unmasked \"Hello\""]
+    );
+    assert_eq!(*layers[0].first, MASKED[..6]);
+    let layers = taken.server(b"\x89\x00\x88\x05\x03\xe8bye");
+    assert_eq!(counts(&layers), [(WebSocket, 2), (WebSocket, 2), (Data, 5)]);
+    assert_eq!(
+        texts(&layers)[..2],
+        ["ping 0 bytes, fin", "close 1000, fin"]
+    );
+}
+
+#[test]
+fn any_cut_of_a_direction_gives_the_same_layers_in_all() {
+    let whole = [REQUEST, UPGRADE].concat();
+    for cut in 1..whole.len() {
+        let mut taken = Taken::new(32);
+        let mut layers = taken.client(&whole[..cut]);
+        layers.extend(taken.client(&whole[cut..]));
+        let http: usize = layers
+            .iter()
+            .filter(|layer| layer.kind == Http)
+            .map(|layer| layer.bytes)
+            .sum();
+        // A method that is cut is not known for one yet.
+        assert!(cut < 4 || http == whole.len(), "{cut}: {layers:?}");
+        taken.server(REPLY);
+        taken.server(SWITCHING);
+        let mut headers = 0;
+        for piece in [&MASKED[..1], &MASKED[1..5], &MASKED[5..8], &MASKED[8..]] {
+            let layers = taken.client(piece);
+            let kinds = layers.iter().filter(|layer| layer.kind == WebSocket);
+            headers += kinds.map(|layer| layer.bytes).sum::<usize>();
+        }
+        assert_eq!(headers, 6);
+    }
+    let cut = REPLY.len() - 7;
+    let mut taken = Taken::new(32);
+    taken.client(REQUEST);
+    assert_eq!(counts(&taken.server(&REPLY[..cut])), [(Http, cut)]);
+    assert_eq!(counts(&taken.server(&REPLY[cut..])), [(Http, 2), (Data, 5)]);
+}
+
+#[test]
+fn bytes_that_were_sent_again_are_not_read_twice() {
+    let mut taken = Taken::new(32);
+    taken.client(UPGRADE);
+    taken.server(SWITCHING);
+    taken.client(MASKED);
+    taken.client -= MASKED.len() as u32;
+    let layers = taken.client(MASKED);
+    assert_eq!(counts(&layers), [(Data, MASKED.len())]);
+    assert!(layers[0].text.starts_with("sent again "));
+    assert_eq!(counts(&taken.client(MASKED)), [(WebSocket, 6), (Data, 5)]);
+}
+
+#[test]
+fn bytes_of_no_protocol_are_data_and_no_more_are_kept_than_asked_for() {
+    let mut taken = Taken::new(4);
+    let layers = taken.client(b"ahoy sailor\n");
+    assert_eq!(counts(&layers), [(Data, 12)]);
+    assert_eq!(*layers[0].first, *b"ahoy");
+    assert_eq!(
+        layers[0].to_string(),
+        "data         12 bytes  61 68 6f 79 ...  \"ahoy\"..."
+    );
+    // Thousands of requests in one packet are no thousands of lines.
+    let many = REQUEST.repeat(1000);
+    let layers = Taken::new(4).client(&many);
+    assert!(layers.len() < 64, "{}", layers.len());
+    assert!(
+        layers
+            .iter()
+            .all(|layer| layer.kind == Http && layer.first.len() <= 4)
+    );
+}
+
+#[test]
+fn connections_without_end_cost_no_memory_without_end() {
+    let mut taken = Taken::new(32);
+    for port in 1024..4096 {
+        let segment = Segment {
+            from: port,
+            payload: b"GET / HTTP/1.1\r\n",
+            ..from_client(ACK, 1, 1)
+        };
+        taken.segment(&segment);
+    }
+    assert!(taken.layers.followed() <= 256);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_payload_makes_it_fail(
+        payloads in proptest::collection::vec(
+            (proptest::bool::ANY, proptest::collection::vec(proptest::num::u8::ANY, 0..40)), 0..20),
+        upgraded in proptest::bool::ANY,
+    ) {
+        let mut taken = Taken::new(8);
+        if upgraded {
+            taken.client(UPGRADE);
+            taken.server(SWITCHING);
+        }
+        for (is_client, payload) in &payloads {
+            // It asserts that the counts add up.
+            if *is_client { taken.client(payload) } else { taken.server(payload) };
+        }
+    }
+}
