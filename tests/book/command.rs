@@ -85,6 +85,7 @@ impl Command {
     pub(crate) fn needs(&self) -> &'static [Need] {
         match self {
             Command::Session(name) if name.ends_with("io-uring") => &[Need::IoUring],
+            Command::Session(name) if name.starts_with("layers") => &[Need::RawPackets],
             _ => &[],
         }
     }

@@ -114,7 +114,7 @@ static MOMENTS: [Rule; 4] = [
 ];
 
 /// Chance of the peer or of the kernel.
-static SECRETS: [Rule; 8] = [
+static SECRETS: [Rule; 9] = [
     // The same byte by byte, over several lines.
     Rule::new(r"\b[0-9a-f]{2}(\s+[0-9a-f]{2}){7,}\b", "HEXADECIMAL"),
     // Hashes and keys of 8 bytes and more.
@@ -128,6 +128,8 @@ static SECRETS: [Rule; 8] = [
     ),
     // A pointer, not a small constant.
     Rule::new(r"\b0x[0-9a-f]{9,}\b", "POINTER"),
+    // Timestamps of TCP begin anywhere (RFC 7323 §5.4).
+    Rule::new(r"\bts \d+ echoes \d+", "ts STAMP echoes STAMP"),
     // Files of this run, and names that the kernel chose for Unix sockets (unix(7), autobind).
     Rule::new(r#"/tmp/[^\s"',)]+"#, "/tmp/FILE"),
     Rule::new(r"@[0-9a-f]{5}\b", "@NAME"),

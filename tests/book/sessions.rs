@@ -68,11 +68,12 @@ const ECHO: &[Step] = &[
 ];
 
 /// All sessions: name, backend, what the client does.
-const SESSIONS: [(&str, &str, &[Step]); 4] = [
+const SESSIONS: [(&str, &str, &[Step]); 5] = [
     ("request-epoll", "epoll", REQUEST),
     ("request-io-uring", "io-uring", REQUEST),
     ("echo-epoll", "epoll", ECHO),
     ("echo-io-uring", "io-uring", ECHO),
+    ("layers-epoll", "epoll", ECHO),
 ];
 
 /// Runs a session; its part of the trace.
@@ -85,7 +86,7 @@ pub(crate) fn run(name: &str) -> Result<String, String> {
             names.join(", ")
         )
     })?;
-    let mut server = Server::start(backend)?;
+    let mut server = Server::start(backend, name.starts_with("layers"))?;
     let talked = server.talk(steps);
     let lines = server.stop();
     talked.map_err(|why| format!("session {name}: {why}\n{}", lines.join("\n")))?;
@@ -109,7 +110,8 @@ fn receive(client: &mut TcpStream, wanted: Option<&[u8]>) -> io::Result<()> {
 /// From the wait that brought the client to the end of its connection.
 fn part(lines: &[String]) -> Option<String> {
     let waits = |line: &String| line.contains(" epoll_wait(") || line.contains(" io_uring_enter(");
-    let opened = lines.iter().position(|line| has(line, ""))?;
+    // With packets, the handshake comes before it.
+    let opened = lines.iter().position(|line| has(line, "opened by "))?;
     let begin = lines[..opened].iter().rposition(waits)?;
     let end = lines.iter().position(|line| is_closed(line))?;
     Some(lines.get(begin..=end)?.join("\n"))
@@ -134,9 +136,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(backend: &str) -> Result<Self, String> {
+    fn start(backend: &str, layers: bool) -> Result<Self, String> {
         let mut process = command(PROGRAM.as_ref())
-            .args(["trace", "serve", "--workers", "1", "--backend", backend])
+            .arg("trace")
+            .args(layers.then_some("--layers"))
+            .args(["serve", "--workers", "1", "--backend", backend])
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -243,7 +243,7 @@ impl<'a> Cut<'a> {
             Some(TransportSlice::Tcp(tcp)) => {
                 let header_bytes = tcp.header_slice().len();
                 let mut text = format!(
-                    "port {} → {}, header {header_bytes} bytes, ",
+                    "port {} → port {}, header {header_bytes} bytes, ",
                     tcp.source_port(),
                     tcp.destination_port()
                 );
@@ -261,7 +261,7 @@ impl<'a> Cut<'a> {
             }
             Some(TransportSlice::Udp(udp)) => {
                 let text = format!(
-                    "port {} → {}, length {}",
+                    "port {} → port {}, length {}",
                     udp.source_port(),
                     udp.destination_port(),
                     udp.length()

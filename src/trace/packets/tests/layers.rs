@@ -94,7 +94,7 @@ fn headers_say_their_fields() {
     );
     assert_eq!(
         texts(&layers)[2],
-        "port 40000 → 8080, header 28 bytes, SYN seq 0 win 512, options mss 65495 sack"
+        "port 40000 → port 8080, header 28 bytes, SYN seq 0 win 512, options mss 65495 sack"
     );
     let layers = taken.frame(&udp(4000, 8080, b"ahoy"));
     assert_eq!(
@@ -103,7 +103,7 @@ fn headers_say_their_fields() {
     );
     assert_eq!(
         texts(&layers)[2..],
-        ["port 4000 → 8080, length 12", "\"ahoy\""]
+        ["port 4000 → port 8080, length 12", "\"ahoy\""]
     );
     let header = [0x0f, 0xa0, 0x1f, 0x90, 0, 8, 0, 0];
     let layers = taken.frame(&ipv6(17, &header));
