@@ -72,6 +72,8 @@ enum Flow {
 pub(super) enum Next {
     /// A message of HTTP has it, or it will be seen whether one does.
     Http,
+    /// It belongs to a body, of which so many bytes are still to come.
+    Body(u64),
     /// It belongs to a frame's header.
     Header,
     /// It belongs to a frame's payload, of which so many bytes are still to come.
@@ -127,8 +129,14 @@ impl Dissector {
 
     /// What the next byte of a direction is.
     pub(super) fn next(&self, direction: Direction) -> Next {
+        let http = |body_left| match body_left {
+            0 => Next::Http,
+            left => Next::Body(left),
+        };
         match self.flow_of(direction) {
-            Flow::Fresh | Flow::Begun(_) | Flow::Requests(_) | Flow::Replies(_) => Next::Http,
+            Flow::Fresh | Flow::Begun(_) => Next::Http,
+            Flow::Requests(requests) => http(requests.body_left()),
+            Flow::Replies(replies) => http(replies.body_left()),
             Flow::Frames(frames) => match frames.payload_left() {
                 0 => Next::Header,
                 left => Next::Payload(left),

@@ -44,6 +44,14 @@ impl Replies {
         self.kept.len()
     }
 
+    /// How many bytes of a body are still to come; 0 of one whose length is not known.
+    pub(super) fn body_left(&self) -> u64 {
+        match self.state {
+            State::Length(left) => left,
+            _ => 0,
+        }
+    }
+
     /// Whether more of a head is to come.
     pub(super) fn is_within_head(&self) -> bool {
         matches!(self.state, State::Head) && !self.kept.is_empty()

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{ASKED_MAX, Asked, KEPT_BYTES_MAX, LINE_BYTES_MAX, Step, What, broken};
 use crate::buf::Input;
-use crate::http::{Decoder, Event, Head, HeadLimits, Method};
+use crate::http::{Decoder, Event, Framing, Head, HeadLimits, Method};
 use crate::sys::Escaped;
 
 /// RFC 9110 §9.3, and RFC 5789.
@@ -22,6 +22,8 @@ pub(super) struct Requests {
     waits: bool,
     /// It began as a request does, so that what follows can break the rules of requests.
     begun: bool,
+    /// How much of a body whose length was told is still to come.
+    body_left: u64,
 }
 
 impl Requests {
@@ -48,6 +50,11 @@ impl Requests {
             return Step::Lost;
         }
         step
+    }
+
+    /// How many bytes of a body are still to come; 0 of one whose length is not known.
+    pub(super) fn body_left(&self) -> u64 {
+        self.body_left
     }
 
     /// Whether more of a head is to come; `None` if it did not begin as a request does, or may be another protocol's.
@@ -78,6 +85,10 @@ impl Requests {
                     }
                     let line = line(&head);
                     let upgrade = head.upgrade;
+                    self.body_left = match head.framing {
+                        Framing::Length(bytes) => bytes,
+                        Framing::None | Framing::Chunked => 0,
+                    };
                     tell(What::Request {
                         line: line.clone(),
                         upgrade,
@@ -89,7 +100,9 @@ impl Requests {
                         upgrade,
                     });
                 }
-                Ok(Some(Event::Body(_))) => {}
+                Ok(Some(Event::Body(piece))) => {
+                    self.body_left = self.body_left.saturating_sub(piece.len() as u64);
+                }
                 Ok(Some(Event::End)) => {
                     self.waits = asked.back().is_some_and(|asked| asked.upgrade);
                 }

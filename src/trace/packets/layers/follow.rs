@@ -161,11 +161,9 @@ impl Flow {
             let taken = match next {
                 _ if full => self.rest(next, direction, rest, pieces),
                 Next::Payload(left) => {
-                    let piece = &rest[..left.min(rest.len() as u64) as usize];
-                    self.told(direction, piece);
-                    pieces.data("of the frame before: ", piece);
-                    piece.len()
+                    self.known(direction, left, rest, "of the frame before: ", pieces)
                 }
+                Next::Body(left) => self.known(direction, left, rest, "body ", pieces),
                 Next::Header => self.frame(direction, rest, pieces),
                 Next::Http => self.http(direction, rest, pieces),
                 Next::Unknown => {
@@ -186,6 +184,21 @@ impl Flow {
         told
     }
 
+    /// A body or payload of which so many bytes are still to come.
+    fn known(
+        &mut self,
+        direction: Direction,
+        left: u64,
+        rest: &[u8],
+        note: &str,
+        pieces: &mut Pieces,
+    ) -> usize {
+        let piece = &rest[..left.min(rest.len() as u64) as usize];
+        self.told(direction, piece);
+        pieces.data(note, piece);
+        piece.len()
+    }
+
     /// All that is left, in one.
     fn rest(
         &mut self,
@@ -196,7 +209,7 @@ impl Flow {
     ) -> usize {
         let kind = match next {
             Next::Header | Next::Payload(_) => LayerKind::WebSocket,
-            Next::Http => LayerKind::Http,
+            Next::Http | Next::Body(_) => LayerKind::Http,
             Next::Unknown => LayerKind::Data,
         };
         let more = self.told(direction, rest).len();

@@ -152,6 +152,22 @@ fn http_then_websocket() {
 }
 
 #[test]
+fn pipelined_messages_are_told_apart_from_their_bodies() {
+    let mut taken = Taken::new(32);
+    let upload = b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let layers = taken.client(&[upload, REQUEST].concat());
+    let expected = [(Http, upload.len() - 2), (Data, 2), (Http, REQUEST.len())];
+    assert_eq!(counts(&layers), expected);
+    let layers = taken.server(&[REPLY, REPLY].concat());
+    let head = REPLY.len() - 5;
+    assert_eq!(
+        counts(&layers),
+        [(Http, head), (Data, 5), (Http, head), (Data, 5)]
+    );
+    assert_eq!(texts(&layers)[2], "\"HTTP/1.1 200 OK\"");
+}
+
+#[test]
 fn any_cut_of_a_direction_gives_the_same_layers_in_all() {
     let whole = [REQUEST, UPGRADE].concat();
     for cut in 1..whole.len() {
