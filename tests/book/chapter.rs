@@ -77,7 +77,7 @@ impl Chapter {
             let Some(text) = text else { continue };
             push(&mut out, &self.lines[at..block.inside.start]);
             let fence = fence(text);
-            let language = block.marker.command.language();
+            let language = block.marker.language();
             for piece in [&fence, language, "\n", text.trim_end(), "\n", &fence, "\n"] {
                 out.push_str(piece);
             }

@@ -4,6 +4,7 @@
 //!   longshore ARGUMENTS…        the program of this build
 //!   example NN_name ARGUMENTS…  an example of this build
 //!   session NAME                a scripted session, traced: see `sessions.rs`
+//!   longshore …, while …        a server and a client by what a reader types: see `pairs.rs`
 //!   source PATH [ITEM]          lines of a file: all, `doc` (its head comment), `fn name`, `fn Type::name`, `enum Name`, …
 //! ```
 
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 
 use crate::built::built;
 use crate::marker::Need;
+use crate::pairs::{Pair, Side};
 use crate::process;
 use crate::sessions;
 use crate::source;
@@ -25,6 +27,7 @@ pub(crate) enum Command {
     Longshore(Vec<String>),
     Example(String, Vec<String>),
     Session(String),
+    Pair(Pair, Side),
     Source(String, Option<String>),
 }
 
@@ -65,7 +68,7 @@ impl Command {
         match self {
             Command::Source(..) => true,
             Command::Longshore(words) => words.iter().any(|word| EXACT.contains(&word.as_str())),
-            Command::Example(..) | Command::Session(_) => false,
+            Command::Example(..) | Command::Session(_) | Command::Pair(..) => false,
         }
     }
 
@@ -97,6 +100,7 @@ impl Command {
             Command::Longshore(words) => process::run(PROGRAM.as_ref(), words),
             Command::Example(name, words) => process::run(built(name).as_ref(), words),
             Command::Session(name) => sessions::run(name).map(told),
+            Command::Pair(pair, side) => pair.run(*side),
             Command::Source(path, item) => source::quote(path, item.as_deref()).map(told),
         }
     }

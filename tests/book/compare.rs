@@ -107,7 +107,11 @@ impl Runs {
         }
         let part = block.marker.part.of(&printed.text)?;
         // Colours have no business in a book, nor have the spaces behind a line.
-        Ok(normal(&part, Figures::Exact))
+        let output = normal(&part, Figures::Exact);
+        Ok(match &block.marker.typed {
+            Some(typed) => format!("{typed}\n{output}"),
+            None => output,
+        })
     }
 }
 
@@ -125,6 +129,16 @@ fn difference(block: &Block, fresh: &str) -> Option<String> {
         () => Figures::Usual,
     };
     let comparable = |text: &str| {
+        // What is typed is no output: every character counts.
+        let (typed, text) = match &block.marker.typed {
+            Some(_) => text.split_once('\n').unwrap_or((text, "")),
+            None => ("", text),
+        };
+        let text = if block.marker.pace_varies {
+            &without_pace(text)
+        } else {
+            text
+        };
         let mut text = normal(text, figures);
         if block.marker.calls_vary {
             text = without_calls(&text);
@@ -132,7 +146,10 @@ fn difference(block: &Block, fresh: &str) -> Option<String> {
         if block.marker.order_varies {
             text = sorted(&text);
         }
-        text + "\n"
+        match typed {
+            "" => text + "\n",
+            typed => format!("{typed}\n{text}\n"),
+        }
     };
     let (old, new) = (comparable(&block.text), comparable(fresh));
     (old != new).then(|| {
@@ -146,6 +163,21 @@ fn without_calls(text: &str) -> String {
     let call = Regex::new(r"^\s*([\w-]+\s+)?\w+\(.*\) = ").expect("a pattern");
     let is_call = |line: &&str| call.is_match(line) || line.trim_start().starts_with('…');
     let rest: Vec<&str> = text.lines().filter(|line| !is_call(line)).collect();
+    rest.join("\n")
+}
+
+/// A trace without what depends on who was faster, the server or its client: whether a call found something at once, and
+/// with it how often the server waited.
+fn without_pace(text: &str) -> String {
+    const PACE: [&str; 5] = [
+        " epoll_wait(",
+        " epoll_pwait2(",
+        " epoll_ctl(",
+        " = -1 EAGAIN ",
+        " ── turn ",
+    ];
+    let is_pace = |line: &&str| PACE.iter().any(|pace| line.contains(pace));
+    let rest: Vec<&str> = text.lines().filter(|line| !is_pace(line)).collect();
     rest.join("\n")
 }
 

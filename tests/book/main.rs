@@ -1,7 +1,7 @@
 //! The book (`docs/book`) cannot go stale: what it shows is run again here and compared, and what it names must exist.
 //!
 //! ```text
-//!   docs/book/*.md ──▶ chapter ──▶ marker ──▶ command ──▶ process, source, sessions
+//!   docs/book/*.md ──▶ chapter ──▶ marker ──▶ command ──▶ process, source, sessions, pairs
 //!                         │                                     │ printed
 //!                         └── what stands there ──▶ compare ◀───┘        normal: what may differ is taken away
 //!                  ──▶ shape    links, files, figures, the summary, the top of each chapter
@@ -19,6 +19,7 @@ mod command;
 mod compare;
 mod marker;
 mod normal;
+mod pairs;
 mod process;
 mod sessions;
 mod shape;
@@ -96,7 +97,14 @@ fn a_stale_page_fails_block_by_block() {
     assert!(told(20, "no line has"), "{faults:#?}");
     assert!(told(23, "there is no `fn"), "{faults:#?}");
     assert!(told(26, "no session is called"), "{faults:#?}");
-    assert_eq!(faults.len(), 6, "{faults:#?}");
+    assert!(told(29, "-Content-Length: 14"), "a client: {faults:#?}");
+    assert!(told(42, "-$ longshore trace --connection 2"), "{faults:#?}");
+    assert!(told(42, "<< GET /plaintext"), "a server: {faults:#?}");
+    assert!(
+        told(49, "+$ example 01_the_verbs | tail -n 1"),
+        "{faults:#?}"
+    );
+    assert_eq!(faults.len(), 9, "{faults:#?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A command that runs to its end, within bounds of time and output, as a reader without a terminal would see it.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -39,11 +39,17 @@ pub(crate) fn command(program: &OsStr) -> Command {
 
 /// Runs a program to its end. Standard output and standard error come as on a terminal, in one.
 pub(crate) fn run(program: &OsStr, arguments: &[String]) -> Result<Printed, String> {
+    fed(program, arguments, b"")
+}
+
+/// The same with standard input, which must fit into a pipe.
+pub(crate) fn fed(program: &OsStr, arguments: &[String], input: &[u8]) -> Result<Printed, String> {
     let shown = || format!("{} {}", program.to_string_lossy(), arguments.join(" "));
     let failed = |error: io::Error| format!("{}: {error}", shown());
     let (reader, writer) = io::pipe().map_err(failed)?;
     let mut child = command(program)
         .args(arguments)
+        .stdin(given(input).map_err(failed)?)
         .stdout(writer.try_clone().map_err(failed)?)
         .stderr(writer)
         .spawn()
@@ -55,6 +61,16 @@ pub(crate) fn run(program: &OsStr, arguments: &[String]) -> Result<Printed, Stri
         return Err(format!("{}: {status}\n{text}", shown()));
     };
     Ok(Printed { text, exit })
+}
+
+/// Standard input that holds these bytes, and then ends.
+fn given(input: &[u8]) -> io::Result<Stdio> {
+    if input.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(input)?;
+    Ok(reader.into())
 }
 
 /// Everything that the child prints before it ends. A child that is too slow or says too much is killed.

@@ -83,3 +83,37 @@ fn a_part_is_chosen_by_number_or_by_text() {
         "the end stands before the beginning"
     );
 }
+
+#[test]
+fn what_is_typed_stands_above_the_output() {
+    let lesson = marker("<!-- output, typed to cargo: longshore lab 1 | tail -n 3 -->").unwrap();
+    let typed = "$ cargo run -q --release -- lab 1 | tail -n 3";
+    assert_eq!(lesson.typed.as_deref(), Some(typed));
+    assert_eq!(
+        (&lesson.part, lesson.language()),
+        (&Part::Last(3), "console")
+    );
+    assert_eq!(lesson.part.of("a\nb\nc\nd"), Ok("b\nc\nd".to_owned()));
+    let client = r"printf 'a, b\n' | longshore connect 127.0.0.1:7007";
+    let (server, client) = ("longshore echo -v", client.replace(", ", ","));
+    let of_server = marker(&format!("<!-- output: {server}, while {client} -->")).unwrap();
+    let of_client = marker(&format!(
+        "<!-- output: {client}, typed, beside {server} -->"
+    ))
+    .unwrap();
+    assert_eq!(of_client.typed, Some(format!("$ {client}")));
+    assert_ne!(of_server.command, of_client.command);
+}
+
+#[test]
+fn only_longshore_runs_beside_longshore() {
+    for line in [
+        "<!-- output: longshore lab 1, while longshore connect 127.0.0.1:7007 -->",
+        "<!-- output: longshore echo, while rm -rf . -->",
+        "<!-- output: longshore echo, while printf 'x' | sh -->",
+        "<!-- output: rm -rf ., beside longshore echo -->",
+        "<!-- output: longshore lab 1 | tail -n many -->",
+    ] {
+        assert!(marker(line).is_err(), "{line}");
+    }
+}
