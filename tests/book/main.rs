@@ -59,6 +59,17 @@ fn the_readme_shows_what_is_printed() {
     fail_on(&outputs(process::root(), mode, "README"), hint);
 }
 
+/// So do the pages on the tools.
+#[test]
+fn the_pages_on_the_tools_show_what_is_printed() {
+    let write = env::var("LONGSHORE_BOOK").as_deref() == Ok("write");
+    let mode = if write { Mode::Write } else { Mode::Compare };
+    let hint = "To write fresh output: LONGSHORE_BOOK=write cargo test --test book";
+    for page in ["TRACE.md", "STUDY.md"] {
+        fail_on(&outputs(&process::root().join("docs"), mode, page), hint);
+    }
+}
+
 #[test]
 fn the_book_is_whole() {
     fail_on(&shape::faults(&process::root().join("docs/book")), "");

@@ -126,6 +126,8 @@ static SECRETS: [Rule; 9] = [
         r"\b(mask|masking key|mask key)([ =:]+)(0x)?[0-9a-f]{2}([ :]?[0-9a-f]{2}){3}\b",
         "${1}${2}MASK",
     ),
+    // As `connect -v` shows the key of a frame.
+    Rule::new(r"\bkey 0x[0-9a-f]{8}\b", "key MASK"),
     // A pointer, not a small constant.
     Rule::new(r"\b0x[0-9a-f]{9,}\b", "POINTER"),
     // Timestamps of TCP begin anywhere (RFC 7323 §5.4).
