@@ -63,6 +63,9 @@ pub(crate) struct Serve {
     /// At the end, print system calls and ring operations, in all and per request
     #[arg(long)]
     count_calls: bool,
+    /// Stop in order when standard input ends too: for a program that starts this one, and may be killed
+    #[arg(long, hide = true)]
+    end_with_input: bool,
     /// Show every system call as it happens; the options under Trace say which and how
     #[arg(long)]
     trace: bool,
@@ -241,6 +244,12 @@ impl Serve {
         // Its own calls are not traced: where nobody reads the trace, it would wait with everybody else, and nothing would
         // be stopped.
         wait_for_signals(signals, stop, ledger, log.clone())?;
+        if self.end_with_input {
+            std::thread::Builder::new()
+                .name("input".to_owned())
+                .spawn(end_with_input)
+                .map_err(no_thread)?;
+        }
         let result = bound.on_ready(move || print(&lines)).run(|_worker| {
             let demo = Demo::new(files.clone(), room.clone(), feed.clone());
             #[cfg(feature = "deflate")]
@@ -324,6 +333,13 @@ fn wait_for_signals(
     thread
         .map(drop)
         .map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+/// Asks this process to stop when whoever holds the other end of standard input has gone, however it went.
+fn end_with_input() {
+    // What comes is not asked for; an input that cannot be read is at its end as well.
+    let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGTERM);
 }
 
 #[expect(

@@ -264,8 +264,10 @@ impl FeedServer {
                 "--backend",
                 "epoll",
             ])
-            .args(["--count-calls", "--feed-interval", &interval])
-            .stdin(Stdio::null())
+            // Our end of its input ends with this process, and it with it, also when a signal kills us.
+            .args(["--end-with-input", "--count-calls", "--feed-interval"])
+            .arg(&interval)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;

@@ -1,7 +1,8 @@
 //! The command itself: the list, names and numbers, what happens to a mistake.
 
 use std::fs::File;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::lesson::lab;
 use serde_json::Value;
@@ -112,5 +113,65 @@ fn as_many_descriptors_as_the_lessons_of_crowds_ask_for_are_enough() {
         let lesson = &document["lessons"][at];
         assert!(lesson["error"].is_null(), "{}", lesson["error"]);
         assert_eq!(lesson["findings"]["connections"], crowd);
+    }
+}
+
+/// Processes whose parent is this one, and which are no zombies.
+fn children(parent: u32) -> Vec<u32> {
+    let running = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // `PID (name) state parent …`; a name may contain anything.
+        let mut rest = stat.rsplit(')').next()?.split_whitespace();
+        let (state, its) = (rest.next()?, rest.next()?);
+        (state != "Z" && its == parent.to_string()).then_some(())
+    };
+    let entries = std::fs::read_dir("/proc").expect("processes are listed");
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| running(pid).is_some())
+        .collect()
+}
+
+/// Whether a process is there and no zombie.
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    !state.is_empty() && !state.starts_with('Z')
+}
+
+/// Asks again until it is so; false if that takes longer than any busy machine would.
+fn becomes(mut so: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(30) {
+        if so() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+#[test]
+fn a_lesson_that_is_killed_leaves_no_server_behind() {
+    for lesson in ["models", "feeds", "many"] {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(["lab", lesson])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut servers = Vec::new();
+        let begun = becomes(|| {
+            servers = children(lab.id());
+            !servers.is_empty()
+        });
+        assert!(begun, "{lesson} starts a server");
+        // SIGKILL: nothing of the lesson's own can clean up.
+        lab.kill().expect("it runs");
+        lab.wait().expect("it has ended");
+        assert!(
+            becomes(|| !servers.iter().any(|&pid| lives(pid))),
+            "{lesson}"
+        );
     }
 }
