@@ -12,6 +12,7 @@
 use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -42,17 +43,20 @@ impl Beside {
         H: Handler + Clone + Send + Sync + 'static,
     {
         let anywhere = Address::Inet(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let bound = server
-            .listen(anywhere)
-            .workers(Workers::Count(1))
-            .bind()
-            .map_err(io::Error::other)?;
-        let address = bound.addresses().find_map(inet).ok_or_else(no_address)?;
-        let (stopper, ledger, publisher) = (bound.stopper(), bound.ledger(), bound.publisher());
-        let thread =
-            thread::spawn(move || bound.run(move |_worker| AnyHandler::new(handler.clone())));
+        let server = server.listen(anywhere).workers(Workers::Count(1));
+        let (sender, bound) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            // Bound here, since binding tries a ring: taking that down interrupts the waits of the thread that made it.
+            let bound = server.bind()?;
+            let address = bound.addresses().find_map(inet);
+            let _ = sender.send((address, bound.stopper(), bound.ledger(), bound.publisher()));
+            bound.run(move |_worker| AnyHandler::new(handler.clone()))
+        });
+        let Ok((address, stopper, ledger, publisher)) = bound.recv() else {
+            return Err(why(thread.join()));
+        };
         Ok(Self {
-            address,
+            address: address.ok_or_else(no_address)?,
             stopper,
             ledger,
             publisher,
@@ -109,6 +113,14 @@ fn inet(address: &Address) -> Option<SocketAddr> {
     match address {
         Address::Inet(inet) => Some(*inet),
         Address::Unix(_) => None,
+    }
+}
+
+/// Why a server has not begun to serve.
+fn why(ended: thread::Result<Result<Report, ServerError>>) -> io::Error {
+    match ended {
+        Ok(Err(error)) => io::Error::other(error),
+        _ => io::Error::other("the server ended before it served"),
     }
 }
 

@@ -19,6 +19,7 @@ use longshore::sys::{
 
 use super::beside::{HttpClient, PATIENCE};
 use super::frame::Frame;
+use super::loopback::to_its_end;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Connections that are made before the first of them is answered: less than any backlog.
@@ -137,7 +138,9 @@ impl Crowd {
         let mut events = [EpollEvent::default(); 256];
         while answered < requests {
             let epoll = self.epoll.as_fd();
-            let count = sys::epoll_wait(&mut Silent, epoll, &mut events, Some(PATIENCE))?;
+            let count = to_its_end(PATIENCE, |left| {
+                sys::epoll_wait(&mut Silent, epoll, &mut events, Some(left))
+            })?;
             if count == 0 {
                 return Err(ErrorKind::TimedOut.into());
             }

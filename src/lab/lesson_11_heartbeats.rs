@@ -29,7 +29,7 @@ use super::Lesson;
 use super::beside::{Beside, HttpClient};
 use super::frame::Frame;
 use super::kernel;
-use super::loopback::{self, PATIENCE, ready, v4};
+use super::loopback::{self, PATIENCE, pause, ready, v4};
 use super::report::Table;
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -127,11 +127,6 @@ fn run(frame: &Frame) -> io::Result<()> {
 }
 
 type Row = [super::report::Value; 3];
-
-/// A pause of the client's; nothing is waited for.
-fn pause(time: Duration) -> io::Result<()> {
-    sys::poll(&mut Silent, &mut [], Some(time)).map(drop)
-}
 
 /// Ada and Bob beat over HTTP; then Ada falls silent, and her connection stays as it is.
 fn application(frame: &Frame, watch: &Watch, to: SocketAddr) -> io::Result<Row> {

@@ -21,6 +21,7 @@ use longshore::{Handler, Replied, Reply, Request, Server, Socket};
 use super::Lesson;
 use super::beside::{Beside, HttpClient, PATIENCE};
 use super::frame::Frame;
+use super::loopback::{ready, to_its_end};
 use super::report::Table;
 use super::small_buffers::small_pair;
 
@@ -179,7 +180,7 @@ fn transfer(bytes: usize, at_once: bool) -> io::Result<Moved> {
             PollFd::new(client.fd.as_fd(), client.wanted()),
             PollFd::new(server.fd.as_fd(), server.wanted()),
         ];
-        if sys::poll(&mut count, &mut fds, Some(PATIENCE))? == 0 {
+        if to_its_end(PATIENCE, |left| sys::poll(&mut count, &mut fds, Some(left)))? == 0 {
             return Err(ErrorKind::TimedOut.into());
         }
         let ready = fds.map(|fd| fd.revents());
@@ -245,11 +246,9 @@ fn nobody_reads(frame: &Frame) -> io::Result<bool> {
         PollFd::new(client.as_fd(), POLLOUT),
         PollFd::new(server.as_fd(), POLLOUT),
     ];
-    let ready = sys::poll(
-        &mut frame.calls("both"),
-        &mut fds,
-        Some(Duration::from_millis(50)),
-    )?;
+    let ready = to_its_end(Duration::from_millis(50), |left| {
+        sys::poll(&mut frame.calls("both"), &mut fds, Some(left))
+    })?;
     frame.say(format!(
         "The kernel holds {taken} bytes, and neither end can write. With blocking sockets both would sleep now, for ever.",
     ));
@@ -261,8 +260,7 @@ fn nobody_reads(frame: &Frame) -> io::Result<bool> {
 
 /// Sends once; `None` when the socket stays full.
 fn room(fd: BorrowedFd<'_>, piece: &[u8]) -> io::Result<Option<usize>> {
-    let mut fds = [PollFd::new(fd, POLLOUT)];
-    if sys::poll(&mut Silent, &mut fds, Some(Duration::from_millis(50)))? == 0 {
+    if !ready(&mut Silent, fd, POLLOUT, Duration::from_millis(50))? {
         return Ok(None);
     }
     now(sys::send(&mut Silent, fd, piece)).map(Some)
@@ -315,13 +313,8 @@ fn who_speaks_first(frame: &Frame) -> io::Result<(u64, u64)> {
 
 /// How many bytes came within a while that a server on loopback never needs.
 fn waiting(frame: &Frame, stream: &TcpStream) -> io::Result<u64> {
-    let mut fds = [PollFd::new(stream.as_fd(), POLLIN)];
-    if sys::poll(
-        &mut frame.calls("client"),
-        &mut fds,
-        Some(Duration::from_millis(200)),
-    )? == 0
-    {
+    let calls = &mut frame.calls("client");
+    if !ready(calls, stream.as_fd(), POLLIN, Duration::from_millis(200))? {
         return Ok(0);
     }
     let mut bytes = [0; 256];

@@ -203,8 +203,7 @@ fn measure(
     let descriptors = server.descriptors()?;
 
     let before = server.figures()?;
-    // No descriptors: nothing but time passes.
-    sys::poll(&mut Silent, &mut [], Some(idle))?;
+    loopback::pause(idle)?;
     let silent = server.figures()?;
     crowd.round(connections)?;
     let after = server.figures()?;

@@ -12,17 +12,17 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore::sys::{
-    self, Address, EPOLLET, EPOLLIN, EpollEvent, Family, Kind, Mode, POLLIN, POLLOUT, PollFd,
-    Silent,
+    self, Address, EPOLLET, EPOLLIN, EpollEvent, Family, Kind, Mode, POLLIN, POLLOUT, Silent,
 };
 use nix::sys::socket::{MsgFlags, send};
 
 use super::Lesson;
 use super::beside::PATIENCE;
 use super::frame::Frame;
+use super::loopback::{ready, to_its_end};
 use super::report::{Table, Value};
 use super::small_buffers::small_pair;
 
@@ -92,7 +92,14 @@ fn left_behind(frame: &Frame, trigger: u32, drain: bool) -> io::Result<usize> {
     send_all(&writer, &[b'.'; ALL])?;
     let (mut read, mut bytes) = (0, [0; 1024]);
     let mut events = [EpollEvent::default(); 4];
-    while sys::epoll_wait(calls, epoll.as_fd(), &mut events, Some(SILENCE))? > 0 {
+    loop {
+        // A wait that ends early is no silence.
+        let count = to_its_end(SILENCE, |left| {
+            sys::epoll_wait(calls, epoll.as_fd(), &mut events, Some(left))
+        })?;
+        if count == 0 {
+            return Ok(ALL - read);
+        }
         loop {
             match sys::recv(calls, reader.as_fd(), &mut bytes) {
                 Ok(count) => read += count,
@@ -104,7 +111,6 @@ fn left_behind(frame: &Frame, trigger: u32, drain: bool) -> io::Result<usize> {
             }
         }
     }
-    Ok(ALL - read)
 }
 
 /// Sends all, waiting for room: what a writer has to do.
@@ -124,8 +130,7 @@ fn send_all(fd: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 fn wait(fd: BorrowedFd<'_>, events: i16, patience: Duration) -> io::Result<bool> {
-    let mut fds = [PollFd::new(fd, events)];
-    Ok(sys::poll(&mut Silent, &mut fds, Some(patience))? > 0)
+    ready(&mut Silent, fd, events, patience)
 }
 
 /// Three records of one letter each; the caller believes that send takes everything, or looks.
@@ -378,7 +383,15 @@ fn close_in_flight(frame: &Frame) -> io::Result<Option<Row>> {
 /// Waits for the receive's end, and says how many bytes it brought.
 #[cfg(feature = "io-uring")]
 fn completed(frame: &Frame, receive: &mut sys::RingReceive) -> io::Result<usize> {
-    let ended = receive.wait(&mut frame.calls("server"), PATIENCE)?;
+    let begin = Instant::now();
+    let ended = loop {
+        let left = PATIENCE.saturating_sub(begin.elapsed());
+        let ended = receive.wait(&mut frame.calls("server"), left)?;
+        // Neither does this wait always last as long as it was meant.
+        if ended.is_some() || left.is_zero() {
+            break ended;
+        }
+    };
     let ended = ended.unwrap_or_else(|| Err(ErrorKind::TimedOut.into()));
     let count = ended.map(|bytes| bytes.len());
     frame.made("server", "[cqe] recv", count.as_ref().copied());

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use longshore::sys::{self, Address, Family, Kind, Mode, PollFd, Probe};
+use longshore::sys::{self, Address, Family, Kind, Mode, PollFd, Probe, Silent};
 
 /// How long a lesson waits for something that loopback does within a millisecond, on however busy a machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,7 +57,32 @@ pub(super) fn ready(
     events: i16,
     within: Duration,
 ) -> io::Result<bool> {
-    Ok(sys::poll(probe, &mut [PollFd::new(fd, events)], Some(within))? > 0)
+    let mut fds = [PollFd::new(fd, events)];
+    Ok(to_its_end(within, |left| sys::poll(probe, &mut fds, Some(left)))? > 0)
+}
+
+/// Waits for as long as it was meant: again with what is left of the time, if a wait ends early and nothing has happened.
+///
+/// A signal ends a wait (`signal(7)`), and so does the kernel's own work for the thread (EINTR without a signal): if the
+/// thread has closed a ring, the rest of that ring is taken down by it some milliseconds later.
+pub(super) fn to_its_end(
+    within: Duration,
+    mut wait: impl FnMut(Duration) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let begin = Instant::now();
+    let mut left = within;
+    loop {
+        let count = wait(left)?;
+        left = within.saturating_sub(begin.elapsed());
+        if count > 0 || left.is_zero() {
+            return Ok(count);
+        }
+    }
+}
+
+/// Lets time pass: no descriptors, nothing is waited for.
+pub(super) fn pause(time: Duration) -> io::Result<()> {
+    to_its_end(time, |left| sys::poll(&mut Silent, &mut [], Some(left))).map(drop)
 }
 
 /// Asks again until the answer is `wanted` or [`PATIENCE`] is at its end; the last answer.
@@ -96,3 +121,6 @@ pub(super) fn median(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
     all.get(all.len() / 2).copied().unwrap_or(0.0)
 }
+
+#[cfg(test)]
+mod tests;
