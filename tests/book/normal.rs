@@ -114,7 +114,7 @@ static MOMENTS: [Rule; 4] = [
 ];
 
 /// Chance of the peer or of the kernel.
-static SECRETS: [Rule; 9] = [
+static SECRETS: [Rule; 10] = [
     // The same byte by byte, over several lines.
     Rule::new(r"\b[0-9a-f]{2}(\s+[0-9a-f]{2}){7,}\b", "HEXADECIMAL"),
     // Hashes and keys of 8 bytes and more.
