@@ -260,6 +260,8 @@ impl Serve {
         if let Some(log) = log {
             access_log::close(log);
         }
+        // Before the trace is finished: the last close is the directory's.
+        drop(files);
         if let Some(trace) = trace {
             super::trace::written(trace.finish())?;
         }

@@ -6,9 +6,9 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
-use crate::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption};
+use crate::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption, ToldFd};
 
 /// Names one of a driver's listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct ListenerId(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// Non-blocking.
-    pub(crate) fd: OwnedFd,
+    pub(crate) fd: ToldFd,
     /// What it is bound to; port 0 is resolved.
     pub(crate) address: Address,
     /// How many connections may wait to be accepted.
@@ -47,7 +47,7 @@ impl Listener {
         how: &ListenOptions,
     ) -> io::Result<Self> {
         let family = address.family();
-        let fd = sys::socket(probe, family, Kind::Stream, Mode::Nonblocking)?;
+        let fd = ToldFd::from(sys::socket(probe, family, Kind::Stream, Mode::Nonblocking)?);
         if family != Family::Unix {
             // Without it a restart fails with EADDRINUSE while old connections are in TIME_WAIT (tcp(7)).
             sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReuseAddress(true))?;
@@ -76,7 +76,7 @@ impl Listener {
     /// workers share the socket.
     pub(crate) fn duplicate(&self) -> io::Result<Self> {
         Ok(Self {
-            fd: self.fd.try_clone()?,
+            fd: self.fd.as_fd().try_clone_to_owned()?.into(),
             address: self.address.clone(),
             backlog: self.backlog,
         })

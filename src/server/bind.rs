@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::BackendError;
 use crate::driver::{ListenOptions, Listener};
-use crate::sys::{self, Address, Kind, Mode, SocketOption, ThreadProbe, UnixName};
+use crate::sys::{self, Address, Kind, Mode, SocketOption, ThreadProbe, ToldFd, UnixName};
 
 /// Why a server does not start.
 #[derive(Debug)]
@@ -189,12 +189,13 @@ impl Binding {
 fn refuse_shared_port(address: &Address) -> io::Result<()> {
     let probe = &mut ThreadProbe;
     let fd = sys::socket(probe, address.family(), Kind::Stream, Mode::Nonblocking)?;
+    let fd = ToldFd::from(fd);
     sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReuseAddress(true))?;
     if matches!(address, Address::Inet(inet) if inet.is_ipv6()) {
         sys::setsockopt(probe, fd.as_fd(), &SocketOption::OnlyV6(true))?;
     }
     sys::bind(probe, fd.as_fd(), address)?;
-    sys::close(probe, fd)
+    sys::close(probe, fd.into())
 }
 
 /// Removes the path of a socket on which nobody listens any more. Anything else stays, and is an error.
@@ -213,6 +214,7 @@ pub(super) fn clear_stale(address: &Address, path: &Path, kind: Kind) -> Result<
     }
     let probe = &mut ThreadProbe;
     let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
+        .map(ToldFd::from)
         .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
     match connected.as_ref().map_err(io::Error::raw_os_error) {
         Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path).or_else(|_| {

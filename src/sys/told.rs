@@ -23,6 +23,16 @@ impl From<OwnedFd> for ToldFd {
     }
 }
 
+impl From<ToldFd> for OwnedFd {
+    /// Whoever has it now closes it by a call of their own.
+    #[inline]
+    fn from(told: ToldFd) -> Self {
+        let mut told = ManuallyDrop::new(told);
+        // SAFETY: nobody uses the field again: `told` was moved in here and is not dropped.
+        unsafe { ManuallyDrop::take(&mut told.0) }
+    }
+}
+
 impl AsFd for ToldFd {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -41,7 +51,7 @@ impl Drop for ToldFd {
     fn drop(&mut self) {
         // SAFETY: nobody uses the field again, kept true by `drop`, which runs once and last.
         let fd = unsafe { ManuallyDrop::take(&mut self.0) };
-        // Such a descriptor is an epoll instance or an eventfd: there is nothing that could be lost.
+        // Nothing is written late through such a descriptor, a socket or a file that is read: no error could tell of a loss.
         let _ = close(&mut ThreadProbe, fd);
     }
 }

@@ -21,8 +21,8 @@ const COMPARED: &str = "socket,bind,listen,accept4,connect,getsockname,getpeerna
 #[derive(Debug, PartialEq, Eq, Clone)]
 pub(crate) struct Seen {
     pub(crate) name: String,
-    first: Option<i64>,
-    result: i64,
+    pub(crate) first: Option<i64>,
+    pub(crate) result: i64,
     error: Option<String>,
 }
 
@@ -150,6 +150,7 @@ fn on_epoll_every_call_agrees_with_strace() {
             )
         );
     }
+    until_the_last_close(&both);
     let worker = both.names.iter().find(|(_, name)| *name == "worker-0");
     let seen = &both.traced[worker.unwrap().0];
     // The session did what it says, or the comparison would compare little.
@@ -179,6 +180,22 @@ fn on_epoll_every_call_agrees_with_strace() {
         seen.iter()
             .any(|seen| seen.error.as_deref() == Some("ECONNRESET"))
     );
+}
+
+/// The main thread's calls, from when there is a trace until the last one, which closes the root of the files. What it
+/// prints goes through the standard library.
+fn until_the_last_close(both: &Both) {
+    let main = both.names.iter().find(|(_, name)| *name == "main");
+    let main = main.unwrap().0;
+    let (traced, strace) = (&both.traced[main], &both.strace[main]);
+    let is_compared = |seen: &&Seen| seen.name != "write" && seen.name != "getrlimit";
+    let traced: Vec<_> = traced.iter().filter(is_compared).collect();
+    let strace: Vec<_> = strace.iter().filter(is_compared).collect();
+    let since = strace.len() - traced.len();
+    assert_eq!(traced, strace[since..], "ours, then strace's");
+    let root = traced.iter().find(|seen| seen.name == "openat").unwrap();
+    let last = traced.last().unwrap();
+    assert_eq!((&*last.name, last.first), ("close", Some(root.result)));
 }
 
 #[test]

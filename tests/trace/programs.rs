@@ -1,13 +1,13 @@
 //! `echo` and `connect` beneath `longshore trace`: which calls each model makes, and what both sides of a conversation say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::agreement::{Seen, of_strace, of_trace};
-use crate::session::{Folder, Server, connect, events, has_ring, has_strace};
+use crate::session::{Folder, PROGRAM, Server, connect, events, has_ring, has_strace};
 
 /// An echo by this model and a client of it, both traced: the events of the server and of the client.
 fn echoed(model: &str) -> (Vec<Value>, Vec<Value>) {
@@ -293,4 +293,65 @@ fn echo_and_connect_agree_with_strace() {
         agrees(model, &their_calls, &theirs);
         agrees(&format!("the client of {model}"), &our_calls, &ours);
     }
+}
+
+/// What a trace saw opened and did not see closed. Not eventfds: the last to hold one may be a thread that the end of the
+/// program overtakes.
+fn left_open(events: &[Value]) -> BTreeSet<i64> {
+    let mut open = BTreeSet::new();
+    for event in of(events, "call") {
+        let seen = of_trace(event).unwrap().1;
+        match seen.name.as_str() {
+            "close" => _ = open.remove(&seen.first.unwrap()),
+            "socket" | "accept4" | "epoll_create1" | "io_uring_setup" => {
+                open.extend(Some(seen.result).filter(|fd| *fd >= 0));
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
+fn called(events: &[Value], name: &str) -> bool {
+    of(events, "call").any(|event| event["name"] == name)
+}
+
+#[test]
+fn whatever_an_echo_opens_is_closed_in_its_trace() {
+    for model in ["blocking", "epoll", "io-uring"] {
+        if model == "io-uring" && !has_ring() {
+            continue;
+        }
+        for kind in ["udp", "tcp"] {
+            let folder = Folder::new(&format!("closes-{model}-{kind}"));
+            let path = folder.path("trace.jsonl");
+            let server = Server::echo_of(kind, &[], &["trace", "--json", "--output", &path], model);
+            let target = format!("{kind}://{}", server.address);
+            connect(&[], &[], &[&target], "Hello\n");
+            server.stop();
+            let events = events(&path);
+            assert!(called(&events, "socket"), "{model} {kind}");
+            assert_eq!(left_open(&events), BTreeSet::new(), "{model} {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_start_closes_what_it_had_opened() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let folder = Folder::new("failed-start");
+    let path = folder.path("trace.jsonl");
+    let program = |words: &[&str]| {
+        let mut command = std::process::Command::new(PROGRAM);
+        command.args(["trace", "--json", "--output", &path]);
+        let output = command.args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let events = events(&path);
+        assert!(called(&events, "socket"), "{words:?}");
+        assert_eq!(left_open(&events), BTreeSet::new(), "{words:?}");
+    };
+    program(&["serve", "-l", "127.0.0.1:0", "-l", &taken, "--workers", "2"]);
+    program(&["echo", "-l", &taken]);
+    program(&["echo", "-m", "epoll", "-l", &taken]);
 }

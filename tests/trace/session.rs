@@ -27,6 +27,10 @@ impl Folder {
         fs::create_dir_all(path.join("www")).unwrap();
         fs::write(path.join("www/small.txt"), "small\n").unwrap();
         fs::write(path.join("www/large.bin"), vec![b'x'; LARGE_BYTES]).unwrap();
+        // A file with a sibling that stands in for it, where both are opened, and a directory without an index.
+        fs::write(path.join("www/page.txt"), "page\n").unwrap();
+        fs::write(path.join("www/page.txt.gz"), "as if compressed\n").unwrap();
+        fs::create_dir_all(path.join("www/empty")).unwrap();
         Self(path)
     }
 
@@ -71,10 +75,15 @@ impl Server {
 
     /// Starts `wrapper… longshore before… echo --model model`.
     pub(crate) fn echo(wrapper: &[&str], before: &[&str], model: &str) -> Self {
+        Self::echo_of("tcp", wrapper, before, model)
+    }
+
+    /// The same for another kind of socket with addresses of the internet: `udp`.
+    pub(crate) fn echo_of(kind: &str, wrapper: &[&str], before: &[&str], model: &str) -> Self {
         let mut words = wrapper.to_vec();
         words.push(PROGRAM);
         words.extend(before);
-        words.extend(["echo", "--listen", "127.0.0.1:0", "--model", model]);
+        words.extend(["echo", kind, "--listen", "127.0.0.1:0", "--model", model]);
         Self::launch(&words, !wrapper.is_empty(), Stdio::inherit())
     }
 
@@ -91,6 +100,7 @@ impl Server {
         let address = line
             .strip_prefix("listening on http://")
             .or(line.strip_prefix("listening on tcp "))
+            .or(line.strip_prefix("listening on udp "))
             .unwrap_or_default();
         let address = address.split(' ').next().unwrap();
         let address = address.parse().unwrap_or_else(|_| panic!("{line:?}"));
@@ -139,6 +149,10 @@ impl Server {
         assert!(ask(&mut kept, "GET", "/static/small.txt").ends_with("small\n"));
         let large = ask(&mut kept, "GET", "/static/large.bin");
         assert!(large.len() > LARGE_BYTES);
+        let sibling = ask(&mut kept, "GET", "/static/page.txt");
+        assert!(sibling.ends_with("as if compressed\n"), "{sibling}");
+        assert!(ask(&mut kept, "GET", "/static/empty").starts_with("HTTP/1.1 301 "));
+        assert!(ask(&mut kept, "GET", "/static/empty/").starts_with("HTTP/1.1 404 "));
         end(kept);
         self.websocket();
         let mut half = self.connect();
@@ -242,7 +256,7 @@ fn head(stream: &mut TcpStream) -> String {
 
 /// Asks on a kept connection; the reply whose length its head says.
 pub(crate) fn ask(stream: &mut TcpStream, method: &str, path: &str) -> String {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
     // In one piece, so that it is one packet.
     stream.write_all(request.as_bytes()).unwrap();
     let head = head(stream);

@@ -3,7 +3,7 @@
 //! It does not know who accepts, and how.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,32 +45,45 @@ impl Place {
 
 fn bound(probe: &mut impl Probe, kind: Kind, backlog: u32, address: &Address) -> io::Result<Place> {
     let fd = sys::socket(probe, address.family(), kind, Mode::Blocking)?;
+    match prepared(probe, fd.as_fd(), kind, backlog, address) {
+        Ok((address, path)) => Ok(Place { fd, address, path }),
+        Err(error) => {
+            // Not by being dropped, which no probe would see. What failed before is what counts.
+            let _ = sys::close(probe, fd);
+            Err(error)
+        }
+    }
+}
+
+/// Gives a socket its options and its address; that, resolved, and the path to be removed at the end.
+fn prepared(
+    probe: &mut impl Probe,
+    fd: BorrowedFd<'_>,
+    kind: Kind,
+    backlog: u32,
+    address: &Address,
+) -> io::Result<(Address, Option<OwnedPath>)> {
     match kind {
         Kind::Stream if !address.is_unix() => {
             // Without it a restart fails with EADDRINUSE while old connections are in TIME_WAIT (tcp(7)).
-            sys::setsockopt(probe, fd.as_fd(), &SocketOption::ReuseAddress(true))?;
-            sys::setsockopt(probe, fd.as_fd(), &SocketOption::NoDelay(true))?;
+            sys::setsockopt(probe, fd, &SocketOption::ReuseAddress(true))?;
+            sys::setsockopt(probe, fd, &SocketOption::NoDelay(true))?;
         }
         Kind::Stream => {}
         Kind::Datagram => {
             let limit = SocketOption::SendTimeout(DATAGRAM_SEND_MAX);
-            sys::setsockopt(probe, fd.as_fd(), &limit)?;
+            sys::setsockopt(probe, fd, &limit)?;
         }
     }
-    sys::bind(probe, fd.as_fd(), address)?;
+    sys::bind(probe, fd, address)?;
     let path = match address {
         Address::Unix(UnixName::Path(path)) => Some(OwnedPath::new(path)?),
         _ => None,
     };
     if kind == Kind::Stream {
-        sys::listen(
-            probe,
-            fd.as_fd(),
-            i32::try_from(backlog).unwrap_or(i32::MAX),
-        )?;
+        sys::listen(probe, fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
     }
-    let address = sys::getsockname(probe, fd.as_fd())?;
-    Ok(Place { fd, address, path })
+    Ok((sys::getsockname(probe, fd)?, path))
 }
 
 pub(super) fn advice(address: &Address, error: &io::Error) -> &'static str {
@@ -102,8 +115,12 @@ fn clear_stale(
     if !metadata.file_type().is_socket() {
         return Err("the path exists and is not a socket; remove it or choose another path");
     }
-    let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
-        .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
+    let socket = sys::socket(probe, address.family(), kind, Mode::Nonblocking);
+    let connected = socket.and_then(|fd| {
+        let connected = sys::connect(probe, fd.as_fd(), address);
+        let _ = sys::close(probe, fd);
+        connected
+    });
     match connected.map_err(|error| error.raw_os_error()) {
         Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path)
             .map_err(|_| "the path is a socket that nobody has, and it cannot be removed"),

@@ -61,6 +61,8 @@ pub(super) fn run<P: Probe>(
     on_signal(move || {
         // The letterbox wakes the loop by a call of its own, which is seen as long as this thread has a probe.
         let _probe = probes();
+        // Dropped before the probe: it may be the last that holds the eventfd.
+        let letterbox = letterbox;
         letterbox.stop();
     })?;
     let result = event_loop.run().map_err(|error| failed(&error));

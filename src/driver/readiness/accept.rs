@@ -5,13 +5,13 @@
 //! [`RETRY`] has passed. The client waits meanwhile; nobody is turned away.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::poller::{Interest, Poller};
 use super::slots::Flags;
 use super::{Event, Listener, ListenerId, Mode, Probe, Readiness, Token, key, sys};
-use crate::sys::AcceptError;
+use crate::sys::{AcceptError, ToldFd};
 
 /// How long accepting rests after it failed for lack of descriptors or memory.
 const RETRY: Duration = Duration::from_millis(250);
@@ -105,7 +105,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         listening.budget -= 1;
         let fd = listening.listener.fd.as_fd();
         match sys::accept4(&mut self.probe, fd, Mode::Nonblocking) {
-            Ok(fd) => self.accepted(id, fd),
+            Ok(fd) => self.accepted(id, fd.into()),
             Err(error) => match sys::accept_error(&error) {
                 AcceptError::ThisConnection => {
                     self.accept_again(id);
@@ -122,7 +122,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    fn accepted(&mut self, id: ListenerId, fd: OwnedFd) -> Option<Event<'static>> {
+    fn accepted(&mut self, id: ListenerId, fd: ToldFd) -> Option<Event<'static>> {
         let listener = id;
         match self.listening(id)?.stopping.as_mut() {
             Some(0) => self.close_listener(id),
@@ -229,7 +229,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
             // Workers may share a Unix listener: then closing our descriptor does not take it from our poller.
             let fd = listening.listener.fd;
             let _ = self.poller.remove(&mut self.probe, fd.as_fd());
-            let _ = sys::close(&mut self.probe, fd);
+            let _ = sys::close(&mut self.probe, fd.into());
             let listener = id;
             self.queued.push_back(Event::ListenerClosed { listener });
         }

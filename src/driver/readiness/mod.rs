@@ -238,6 +238,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
         let probe = &mut self.probe;
         let fd = sys::socket(probe, to.family(), Kind::Stream, Mode::Nonblocking)?;
+        let fd = ToldFd::from(fd);
         if let Some(from) = from {
             if !from.is_unix() {
                 // Lets connect(2) choose the port, which may then be shared between different remote addresses.
@@ -259,6 +260,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token> {
+        let stream = ToldFd::from(stream);
         sys::set_mode(&mut self.probe, stream.as_fd(), Mode::Nonblocking)?;
         let flags = Flags::READING.and(Flags::FOREIGN);
         self.register(stream, flags, L::initial(Interest::READ))
@@ -297,6 +299,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
     }
 
     fn bind_datagram(&mut self, socket: OwnedFd) -> io::Result<Token> {
+        let socket = ToldFd::from(socket);
         sys::set_mode(&mut self.probe, socket.as_fd(), Mode::Nonblocking)?;
         self.register(
             socket,
@@ -376,7 +379,7 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
             let _ = self.poller.remove(&mut self.probe, fd.as_fd());
         }
         // close(2) reports errors of earlier writes to files. A socket has told us everything already.
-        let _ = sys::close(&mut self.probe, fd);
+        let _ = sys::close(&mut self.probe, fd.into());
         self.queued.push_back(Event::Closed { token, unsent });
     }
 

@@ -1,10 +1,9 @@
 //! The record of each socket: 24 bytes, in segments that never move.
 
-use std::os::fd::OwnedFd;
-
 use super::poller::Interest;
 use crate::buf::{SendBuf, Slab};
 use crate::driver::Token;
+use crate::sys::ToldFd;
 
 /// What is known of a socket, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,7 +74,7 @@ impl Flags {
 /// One socket, or the place of one.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) fd: Option<OwnedFd>,
+    pub(super) fd: Option<ToldFd>,
     generation: u32,
     /// Boxed, because it exists only while a peer does not read as fast as we write.
     pub(super) send: Option<Box<SendBuf>>,
@@ -146,7 +145,7 @@ impl Slots {
     }
 
     /// Puts a socket where [`vacant`](Self::vacant) said.
-    pub(super) fn occupy(&mut self, token: Token, fd: OwnedFd, flags: Flags, registered: Interest) {
+    pub(super) fn occupy(&mut self, token: Token, fd: ToldFd, flags: Flags, registered: Interest) {
         if self.free.last() == Some(&token.index) {
             self.free.pop();
         } else {

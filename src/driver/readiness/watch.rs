@@ -9,17 +9,18 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use super::poller::{Interest, Poller};
 use super::slots::Flags;
 use super::{Event, ListenerId, Op, Probe, Readiness, Token, key};
+use crate::sys::ToldFd;
 
 impl<L: Poller, P: Probe> Readiness<L, P> {
     /// Registers a socket that is connected, or about to be.
     pub(super) fn register(
         &mut self,
-        fd: OwnedFd,
+        fd: ToldFd,
         flags: Flags,
         interest: Interest,
     ) -> io::Result<Token> {
@@ -36,7 +37,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
 
     /// Takes an accepted socket in, whose poller is told of it before the next wait, if it still exists then: whoever
     /// asks one thing and goes costs no epoll_ctl(2). A level-triggered poller reports what has come meanwhile.
-    pub(super) fn register_late(&mut self, listener: ListenerId, fd: OwnedFd) -> Token {
+    pub(super) fn register_late(&mut self, listener: ListenerId, fd: ToldFd) -> Token {
         let token = self.slots.vacant();
         let flags = Flags::READING.and(Flags::READABLE).and(Flags::LATE);
         self.slots.occupy(token, fd, flags, Interest::NONE);

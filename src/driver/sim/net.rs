@@ -98,7 +98,7 @@ impl SimNet {
         let address = self.world.borrow_mut().unused(family);
         let fd = stand_in();
         Listener {
-            fd,
+            fd: fd.into(),
             address,
             backlog,
         }

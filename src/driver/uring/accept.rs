@@ -256,7 +256,7 @@ impl<P: Probe> Uring<P> {
             return;
         };
         if self.accept_waiting(id, &mut listening) {
-            let _ = sys::close(&mut self.probe, listening.listener.fd);
+            let _ = sys::close(&mut self.probe, listening.listener.fd.into());
             let listener = id;
             self.queued.push_back(Event::ListenerClosed { listener });
         } else {
@@ -277,7 +277,7 @@ impl<P: Probe> Uring<P> {
         while left > 0 && self.slots.live() < self.slots.table {
             match sys::accept4(&mut self.probe, fd, Mode::Blocking) {
                 Ok(stream) => {
-                    let token = self.slots.occupy_plain(stream, State::Open);
+                    let token = self.slots.occupy_plain(stream.into(), State::Open);
                     self.receive_again(token);
                     let listener = id;
                     self.queued.push_back(Event::Accepted { token, listener });

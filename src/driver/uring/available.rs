@@ -6,11 +6,11 @@
 //! Only a known fault of a kernel is told by its version.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use super::{Config, Driver, Event, Uring};
-use crate::sys::{self, ThreadProbe};
+use crate::sys::{self, ThreadProbe, ToldFd};
 
 /// Sets up a ring, receives one byte on it, and takes it down.
 ///
@@ -26,6 +26,7 @@ pub(crate) fn available() -> io::Result<()> {
     };
     let mut driver = Uring::open(&config, ThreadProbe)?;
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    let theirs = ToldFd::from(OwnedFd::from(theirs));
     driver.adopt(ours.into())?;
     // Not send(2): a trace would take it for a client's connection.
     sys::write(&mut ThreadProbe, theirs.as_fd(), b"!")?;

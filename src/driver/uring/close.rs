@@ -118,7 +118,7 @@ impl<P: Probe> Uring<P> {
         };
         slot.state = State::Closing;
         if let Some(fd) = slot.fd.take() {
-            let _ = sys::close(&mut self.probe, fd);
+            let _ = sys::close(&mut self.probe, fd.into());
             let unsent = self.take_unsent(token);
             self.queued.push_back(Event::Closed { token, unsent });
             return;

@@ -11,7 +11,9 @@ use super::complete::Outcome;
 use super::ring::{Completion, Ring};
 use super::send::Sending;
 use super::slots::{Flags, State};
-use super::{Address, Aside, Event, Mode, Op, Probe, SendBuf, Submit, Token, Uring, op, sys};
+use super::{
+    Address, Aside, Event, Mode, Op, Probe, SendBuf, Submit, Token, ToldFd, Uring, op, sys,
+};
 
 const DATAGRAMS: u16 = 1;
 /// A UDP datagram has at most 65,507 bytes of payload over IPv4; the rest is the header and the sender's address.
@@ -60,6 +62,7 @@ impl Datagrams {
 
 impl<P: Probe> Uring<P> {
     pub(super) fn start_datagrams(&mut self, socket: OwnedFd) -> io::Result<Token> {
+        let socket = ToldFd::from(socket);
         if self.datagrams.is_none() {
             self.datagrams = Some(Datagrams::new(&mut self.probe, &self.ring)?);
         }

@@ -305,6 +305,7 @@ impl<P: Probe> Driver for Uring<P> {
 
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
         let fd = sys::socket(&mut self.probe, to.family(), Kind::Stream, Mode::Blocking)?;
+        let fd = ToldFd::from(fd);
         if let Some(from) = from {
             if !from.is_unix() {
                 sys::setsockopt(
@@ -329,6 +330,7 @@ impl<P: Probe> Driver for Uring<P> {
     }
 
     fn adopt(&mut self, stream: OwnedFd) -> io::Result<Token> {
+        let stream = ToldFd::from(stream);
         sys::set_mode(&mut self.probe, stream.as_fd(), Mode::Blocking)?;
         let token = self.slots.occupy_plain(stream, State::Open);
         self.receive_again(token);

@@ -3,12 +3,13 @@
 //! The index of a direct descriptor in the ring's table is also the index of its slot, since the kernel chooses it.
 //! Sockets that came from outside (`connect`, `adopt`) keep their descriptors, and their slots lie behind the table.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use super::op::Target;
 use super::send::Sending;
 use crate::buf::Slab;
 use crate::driver::Token;
+use crate::sys::ToldFd;
 
 /// Where a socket stands in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Flags {
 #[derive(Default)]
 pub(super) struct Slot {
     generation: u32,
-    pub(super) fd: Option<OwnedFd>,
+    pub(super) fd: Option<ToldFd>,
     /// The buffer of the send in flight.
     pub(super) send: Option<Box<Sending>>,
     /// How many operations the kernel has not finished.
@@ -127,7 +128,7 @@ impl Slots {
     }
 
     /// Takes a slot for a descriptor of the process.
-    pub(super) fn occupy_plain(&mut self, fd: OwnedFd, state: State) -> Token {
+    pub(super) fn occupy_plain(&mut self, fd: ToldFd, state: State) -> Token {
         let index = self.free_plain.pop().unwrap_or_else(|| {
             self.fresh_plain += 1;
             self.fresh_plain - 1
@@ -135,7 +136,7 @@ impl Slots {
         self.occupy(index, Some(fd), state)
     }
 
-    fn occupy(&mut self, index: u32, fd: Option<OwnedFd>, state: State) -> Token {
+    fn occupy(&mut self, index: u32, fd: Option<ToldFd>, state: State) -> Token {
         let mut generation = self.oldest;
         self.slab.reach_with(index, || Slot {
             generation,

@@ -7,7 +7,7 @@ use super::raw::Raw;
 use super::{DatagramSocket, EventLoop, Protocol, SocketId, each};
 use crate::server::ServerError;
 use crate::server::bind::{OwnedPath, clear_stale};
-use crate::sys::{self, Address, Kind, Mode, Probe, ThreadProbe, UnixName};
+use crate::sys::{self, Address, Kind, Mode, Probe, ThreadProbe, ToldFd, UnixName};
 
 impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// Binds a datagram socket and receives on it: [`Protocol::datagram`]. Port 0, and a Unix socket without a name, let the
@@ -28,13 +28,13 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
             clear_stale(address, path, Kind::Datagram)?;
         }
         let probe = &mut ThreadProbe;
-        let socket = sys::socket(probe, address.family(), Kind::Datagram, Mode::Nonblocking)
-            .map_err(listen)?;
+        let socket = sys::socket(probe, address.family(), Kind::Datagram, Mode::Nonblocking);
+        let socket = ToldFd::from(socket.map_err(listen)?);
         sys::bind(probe, socket.as_fd(), address).map_err(listen)?;
         if let Some(path) = path {
             self.paths.push(OwnedPath::new(path).map_err(listen)?);
         }
-        self.adopt_datagram(socket).map_err(listen)
+        self.adopt_datagram(socket.into()).map_err(listen)
     }
 
     /// Takes over a bound datagram socket: one that has joined a multicast group, say, or may broadcast. Whether it blocks
@@ -43,8 +43,9 @@ impl<P: Protocol, W: Probe> EventLoop<P, W> {
     /// # Errors
     /// The kernel refuses; the socket is closed then.
     pub fn adopt_datagram(&mut self, socket: OwnedFd) -> io::Result<DatagramSocket> {
+        let socket = ToldFd::from(socket);
         let address = sys::getsockname(&mut ThreadProbe, socket.as_fd())?;
-        let token = each!(&mut self.engine, reactor => reactor.bind_datagram(socket))?;
+        let token = each!(&mut self.engine, reactor => reactor.bind_datagram(socket.into()))?;
         Ok(DatagramSocket {
             id: SocketId(token),
             address,

@@ -5,9 +5,8 @@
 
 use crate::sys::{self, FileKind, Probe};
 use std::fmt::Write;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 
 /// How many entries of a directory are read; of the rest only their existence is told.
 pub(super) const ENTRIES_MAX: usize = 4096;
@@ -26,7 +25,7 @@ const READ_BYTES: usize = 32 * 1024;
 /// What the kernel says when the directory is read.
 pub(super) fn page(
     probe: &mut impl Probe,
-    directory: &File,
+    directory: BorrowedFd<'_>,
     path: &[u8],
     hidden: bool,
 ) -> io::Result<String> {
@@ -67,13 +66,13 @@ pub(super) fn page(
 /// The names that can be asked for, directories with a slash behind, and whether entries are missing.
 fn read(
     probe: &mut impl Probe,
-    directory: &File,
+    directory: BorrowedFd<'_>,
     hidden: bool,
 ) -> io::Result<(Vec<Vec<u8>>, bool)> {
     let (mut names, mut seen) = (Vec::new(), 0);
     let mut buf = vec![0; READ_BYTES];
     loop {
-        let mut entries = sys::getdents64(probe, directory.as_fd(), &mut buf)?.peekable();
+        let mut entries = sys::getdents64(probe, directory, &mut buf)?.peekable();
         if entries.peek().is_none() {
             return Ok((names, false));
         }

@@ -12,6 +12,7 @@ use crate::http::{
 };
 use crate::sys::{FileKind, Probe};
 use std::borrow::Cow;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -110,7 +111,7 @@ impl<P: Probe> Offer<'_, P> {
         if let Some(plan) = self.conditions(&Validators::default(), None) {
             return Ok(plan);
         }
-        let page = listing::page(self.probe, &opened.file, name, self.files.hidden)
+        let page = listing::page(self.probe, opened.file.as_fd(), name, self.files.hidden)
             .map_err(|error| Fault::of(&error))?;
         let mut plan = Plan::new(Status::OK);
         plan.put("Content-Type", "text/html; charset=utf-8");
@@ -190,7 +191,7 @@ impl<P: Probe> Offer<'_, P> {
         if chosen.bytes > 0 {
             plan.body = PlanBody::File {
                 range: 0..chosen.bytes,
-                file: Arc::new(chosen.file),
+                file: Arc::new(chosen.into_file()),
             };
         }
         plan
@@ -216,7 +217,7 @@ impl<P: Probe> Offer<'_, P> {
                 length,
             };
             plan.put_owned("Content-Range", content_range.to_string());
-            let file = Arc::new(chosen.file);
+            let file = Arc::new(chosen.into_file());
             plan.body = PlanBody::File { file, range };
             return plan;
         }
@@ -237,7 +238,7 @@ impl<P: Probe> Offer<'_, P> {
         let mut closing = String::new();
         multipart.closing(&mut closing);
         pieces.push(Piece::Bytes(closing.into_bytes()));
-        let file = Arc::new(chosen.file);
+        let file = Arc::new(chosen.into_file());
         plan.body = PlanBody::Pieces { file, pieces };
         debug_assert_eq!(
             plan.content_length(),

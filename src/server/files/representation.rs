@@ -12,15 +12,16 @@
 use super::content_type::{self, ContentType};
 use super::root::{Opened, Root};
 use crate::http::{AcceptEncoding, ContentCoding, EntityTag, Fields, Validators};
-use crate::sys::{FileKind, FileStat, Probe};
+use crate::sys::{FileKind, FileStat, Probe, ToldFd};
 use std::fs::File;
+use std::os::fd::OwnedFd;
 
 /// What is looked for beside a file, the smallest form first.
 const SIBLINGS: [ContentCoding; 2] = [ContentCoding::Brotli, ContentCoding::Gzip];
 
 /// One form of a file.
 pub(super) struct Representation {
-    pub(super) file: File,
+    pub(super) file: ToldFd,
     pub(super) bytes: u64,
     pub(super) content_type: &'static str,
     pub(super) coding: Option<ContentCoding>,
@@ -75,6 +76,11 @@ impl Representation {
                 .ok()
                 .map(|seconds| seconds.min(now)),
         }
+    }
+
+    /// The file alone, for whoever sends it.
+    pub(super) fn into_file(self) -> File {
+        OwnedFd::from(self.file).into()
     }
 
     pub(super) fn validators(&self) -> Validators<'_> {

@@ -5,7 +5,12 @@ use super::*;
 fn occupy(slots: &mut Slots) -> Token {
     let token = slots.vacant();
     let (fd, _) = std::io::pipe().expect("descriptors");
-    slots.occupy(token, fd.into(), Flags::default(), Interest::NONE);
+    slots.occupy(
+        token,
+        std::os::fd::OwnedFd::from(fd).into(),
+        Flags::default(),
+        Interest::NONE,
+    );
     token
 }
 
