@@ -21,7 +21,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use self::frames::Frames;
+use self::frames::{Frames, Terms};
 use self::replies::Replies;
 use self::requests::Requests;
 use super::protocol::{Direction, Protocol, What};
@@ -50,6 +50,8 @@ pub(super) struct Dissector {
     received: Flow,
     sent: Flow,
     asked: VecDeque<Asked>,
+    /// Why a direction's first bytes are no request, which is told if the other one answers them as if they were.
+    unlike: Option<Protocol>,
 }
 
 /// One direction.
@@ -96,7 +98,13 @@ enum Step {
     /// All bytes were read.
     Done,
     /// From here on the bytes, which are what is left, are frames, in both directions.
-    Upgraded(Vec<u8>),
+    Upgraded {
+        rest: Vec<u8>,
+        /// permessage-deflate was agreed on.
+        deflate: bool,
+    },
+    /// It never was what this reader reads, for this reason.
+    Unlike(String),
     /// This direction cannot be followed.
     Lost,
 }
@@ -191,16 +199,25 @@ impl Dissector {
             Flow::Requests(mut requests) => {
                 match requests.read(bytes, &mut self.asked, &mut tell) {
                     Step::Done => Flow::Requests(requests),
+                    Step::Unlike(why) => {
+                        let what = What::Broken { why };
+                        self.unlike = Some(Protocol { direction, what });
+                        Flow::Opaque
+                    }
                     _ => Flow::Opaque,
                 }
             }
             Flow::Replies(mut replies) => match replies.read(bytes, &mut self.asked, &mut tell) {
                 Step::Done => Flow::Replies(replies),
-                Step::Lost => Flow::Opaque,
-                Step::Upgraded(rest) => {
-                    self.upgrade_other(direction, told);
-                    self.go_on(Flow::Frames(Frames::default()), direction, &rest, told)
+                Step::Upgraded { rest, deflate } => {
+                    self.upgrade_other(direction, deflate, told);
+                    let terms = Terms {
+                        from_client: false,
+                        deflate,
+                    };
+                    self.go_on(Flow::Frames(Frames::new(terms)), direction, &rest, told)
                 }
+                _ => Flow::Opaque,
             },
         }
     }
@@ -220,13 +237,15 @@ impl Dissector {
         } else if common < REPLY_PREFIX.len() {
             return Flow::Begun(first);
         } else {
+            // A server of HTTP: to it, what came was a request.
+            told.extend(self.unlike.take());
             Flow::Replies(Box::default())
         };
         self.go_on(flow, direction, &first, told)
     }
 
     /// The other direction speaks WebSocket too, beginning with the bytes that it holds back.
-    fn upgrade_other(&mut self, direction: Direction, told: &mut Vec<Protocol>) {
+    fn upgrade_other(&mut self, direction: Direction, deflate: bool, told: &mut Vec<Protocol>) {
         let other = match direction {
             Direction::Received => Direction::Sent,
             Direction::Sent => Direction::Received,
@@ -236,7 +255,11 @@ impl Dissector {
             Flow::Fresh => Vec::new(),
             _ => return,
         };
-        let flow = self.go_on(Flow::Frames(Frames::default()), other, &held, told);
+        let terms = Terms {
+            from_client: true,
+            deflate,
+        };
+        let flow = self.go_on(Flow::Frames(Frames::new(terms)), other, &held, told);
         *self.flow(other) = flow;
     }
 }

@@ -35,6 +35,8 @@ struct ReplyHead {
     status: u16,
     length: Option<u64>,
     chunked: bool,
+    /// permessage-deflate is among the extensions that it accepts (RFC 7692 §5).
+    deflate: bool,
 }
 
 impl Replies {
@@ -103,7 +105,10 @@ impl Replies {
                     };
                     at += end;
                     if self.begin_body(&head, asked, tell) {
-                        return Step::Upgraded(rest.split_off(at));
+                        return Step::Upgraded {
+                            rest: rest.split_off(at),
+                            deflate: head.deflate,
+                        };
                     }
                 }
             }
@@ -187,6 +192,7 @@ impl ReplyHead {
             status,
             length: None,
             chunked: false,
+            deflate: false,
         };
         for line in lines {
             let Some(colon) = line.iter().position(|&byte| byte == b':') else {
@@ -197,6 +203,9 @@ impl ReplyHead {
                 parsed.length = std::str::from_utf8(value).ok()?.parse().ok();
             } else if name.eq_ignore_ascii_case(b"Transfer-Encoding") {
                 parsed.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
+            } else if name.eq_ignore_ascii_case(b"Sec-WebSocket-Extensions") {
+                let value = value.to_ascii_lowercase();
+                parsed.deflate |= memchr::memmem::find(&value, b"permessage-deflate").is_some();
             }
         }
         Some(parsed)

@@ -107,9 +107,10 @@ impl Requests {
                     self.waits = asked.back().is_some_and(|asked| asked.upgrade);
                 }
                 Err(error) => {
-                    if self.begun {
-                        tell(broken(&error));
+                    if !self.begun {
+                        break Step::Unlike(error.to_string());
                     }
+                    tell(broken(&error));
                     break Step::Lost;
                 }
             }

@@ -112,12 +112,94 @@ fn frames_both_ways_behind_an_upgrade() {
     assert_eq!(pair.received(b"\x88\x82\x01\x01\x01\x01\x02"), NONE);
     assert_eq!(pair.received(b"\xe9"), ["close 1000, masked, fin"]);
     assert_eq!(pair.sent(b"\x88\0"), ["close without a code, fin"]);
-    let long = b"\xc2\x7f\0\0\0\0\0\x01\0\0";
-    assert_eq!(pair.sent(long), ["binary 65536 bytes, compressed, fin"]);
+    let long = b"\x82\x7f\0\0\0\0\0\x01\0\0";
+    assert_eq!(pair.sent(long), ["binary 65536 bytes, fin"]);
     assert_eq!(pair.sent(&vec![0x81; 65536]), NONE, "payload");
     assert_eq!(pair.sent(b"\x83"), NONE);
     assert_eq!(pair.sent(b"\x00"), ["breaks the rules: a reserved opcode"]);
     assert_eq!(pair.sent(b"\x81\x00"), NONE, "nothing is read after that");
+}
+
+fn upgraded(switch: &[u8]) -> Pair {
+    let mut pair = Pair::new();
+    pair.received(UPGRADE);
+    pair.sent(switch);
+    pair
+}
+
+#[test]
+fn frames_that_break_the_rules_are_told() {
+    for (bytes, why) in [
+        (&b"\x81\x05Hello"[..], "a client's frame is not masked"),
+        (b"\xc1\x80\0\0\0\0", "a reserved bit"),
+        (b"\xa1\x80\0\0\0\0", "a reserved bit"),
+        (b"\x80\x80\0\0\0\0", "a continuation of no message"),
+        (b"\x88\x81\0\0\0\0\x03", "a close with half a code"),
+        (b"\x09\x80\0\0\0\0", "a control frame in fragments"),
+        (b"\x89\xfe\0\x7e\0\0\0\0", "a control frame of more than"),
+        (b"\x81\xfe\0\x7d\0\0\0\0", "a length in more bytes"),
+        (
+            b"\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0",
+            "a length with its top bit",
+        ),
+    ] {
+        let told = upgraded(SWITCH).received(bytes);
+        let expected = format!("breaks the rules: {why}");
+        assert!(
+            told.len() == 1 && told[0].starts_with(&expected),
+            "{why}: {told:?}"
+        );
+    }
+    let told = upgraded(SWITCH).sent(b"\x81\x80\0\0\0\0");
+    assert!(
+        told[0].starts_with("breaks the rules: a server's frame is masked"),
+        "{told:?}"
+    );
+    // A ping may stand between fragments, a message may not.
+    let mut pair = upgraded(SWITCH);
+    assert_eq!(
+        pair.received(b"\x01\x80\0\0\0\0\x89\x80\0\0\0\0\x80\x80\0\0\0\0\x01\x80\0\0\0\0"),
+        [
+            "text 0 bytes, masked",
+            "ping 0 bytes, masked, fin",
+            "continuation 0 bytes, masked, fin",
+            "text 0 bytes, masked"
+        ]
+    );
+    let told = pair.received(b"\x82\x80\0\0\0\0");
+    assert!(
+        told[0].starts_with("breaks the rules: a new message inside"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn compression_is_allowed_where_it_was_agreed_on() {
+    let agreed = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n\r\n";
+    let mut pair = upgraded(agreed);
+    assert_eq!(
+        pair.received(b"\xc1\x80\0\0\0\0"),
+        ["text 0 bytes, compressed, masked, fin"]
+    );
+    assert_eq!(pair.sent(b"\xc2\0"), ["binary 0 bytes, compressed, fin"]);
+    let told = pair.received(b"\xc9\x80\0\0\0\0");
+    assert!(
+        told[0].starts_with("breaks the rules: a reserved bit"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn what_is_answered_as_a_request_and_is_none_breaks_the_rules() {
+    for bytes in [&b"BAD\r\n\r\n"[..], b"\0\x01garbage\r\n\r\n"] {
+        let mut pair = Pair::new();
+        assert_eq!(pair.received(bytes), NONE, "it may be an echo's");
+        pair.sent(b"HT");
+        let told = pair.sent(b"TP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        assert!(told[0].starts_with("breaks the rules: "), "{told:?}");
+        assert_eq!(told[1..], ["→ 400, 0 bytes"]);
+    }
 }
 
 #[test]
