@@ -12,7 +12,7 @@
 use super::flags::{
     self, Bits, EPOLL_MODES, EPOLL_OPS, EVENTFD_MODES, KINDS, MESSAGE_FLAGS, OneOf,
 };
-use super::{Call, EpollEvent};
+use super::{Address, Call, EpollEvent, OptionValue, UnixName, errno_name};
 use std::fmt::{self, Display, Formatter, Write};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -181,6 +181,15 @@ impl Shown<'_> {
                     None => write!(f, "{fd}, {{}}"),
                 }
             }
+            Call::Getsockopt {
+                fd,
+                level: level @ libc::SOL_SOCKET,
+                option: option @ libc::SO_ERROR,
+                value: Some(OptionValue::Int(errno)),
+            } if errno_name(errno) != "?" => {
+                let (option, name) = (OptionName(level, option), errno_name(errno));
+                write!(f, "{fd}, {option}, [{name}], 4")
+            }
             Call::Setsockopt {
                 fd,
                 level,
@@ -281,6 +290,8 @@ impl Shown<'_> {
             } => {
                 write!(f, "{fd}, {{msg_name=")?;
                 match from {
+                    // The kernel wrote no name: it never writes an empty one (unix(7)).
+                    Some(Address::Unix(UnixName::Unnamed)) => f.write_str("{}, 0")?,
                     Some(from) => write!(f, "{}", Name(from))?,
                     None => f.write_str("{}")?,
                 }

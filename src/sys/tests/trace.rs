@@ -119,6 +119,15 @@ fn datagrams() {
     let vector = r#"msg_iov=[{iov_base="xyz", iov_len=3}], msg_iovlen=1"#;
     let expected = format!("recvmsg(7, {{msg_name={name}, {vector}, msg_flags=MSG_TRUNC}}, 0) = 3");
     golden(&recv, Ok(3), &expected);
+    let unnamed = Address::Unix(UnixName::Unnamed);
+    let from_nobody = Call::Recvmsg {
+        fd,
+        bytes,
+        from: Some(&unnamed),
+        truncated: false,
+        flags,
+    };
+    assert!(line(&from_nobody, Ok(0)).starts_with("recvmsg(7, {msg_name={}, 0, "));
     let recv = Call::Recvmsg {
         fd,
         bytes,
@@ -259,7 +268,7 @@ fn options() {
     golden(
         &read,
         Ok(0),
-        "getsockopt(3, SOL_SOCKET, SO_ERROR, [111], 4) = 0",
+        "getsockopt(3, SOL_SOCKET, SO_ERROR, [ECONNREFUSED], 4) = 0",
     );
     let read = Call::Getsockopt {
         fd,
