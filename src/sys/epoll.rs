@@ -15,6 +15,7 @@ use super::{Call, Probe};
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -137,7 +138,7 @@ pub fn epoll_ctl_add(
         ep,
         libc::EPOLL_CTL_ADD,
         fd,
-        EpollEvent::new(events, key),
+        Some(EpollEvent::new(events, key)),
     )
 }
 
@@ -161,7 +162,7 @@ pub fn epoll_ctl_mod(
         ep,
         libc::EPOLL_CTL_MOD,
         fd,
-        EpollEvent::new(events, key),
+        Some(EpollEvent::new(events, key)),
     )
 }
 
@@ -178,7 +179,7 @@ pub fn epoll_ctl_del(
     ep: BorrowedFd<'_>,
     fd: BorrowedFd<'_>,
 ) -> io::Result<()> {
-    control(probe, ep, libc::EPOLL_CTL_DEL, fd, EpollEvent::new(0, 0))
+    control(probe, ep, libc::EPOLL_CTL_DEL, fd, None)
 }
 
 #[inline]
@@ -187,20 +188,24 @@ fn control(
     ep: BorrowedFd<'_>,
     op: i32,
     fd: BorrowedFd<'_>,
-    mut event: EpollEvent,
+    mut event: Option<EpollEvent>,
 ) -> io::Result<()> {
     let (epoll, fd) = (ep.as_raw_fd(), fd.as_raw_fd());
     let call = Call::EpollCtl {
         epoll,
         op,
         fd,
-        events: event.events(),
-        key: event.key(),
+        events: event.as_ref().map_or(0, EpollEvent::events),
+        key: event.as_ref().map_or(0, EpollEvent::key),
     };
     retry(|| {
         ask(probe, &call)?;
+        // NULL goes with EPOLL_CTL_DEL alone, since Linux 2.6.9 (epoll_ctl(2), BUGS).
+        let pointer = event
+            .as_mut()
+            .map_or(ptr::null_mut(), |event| &raw mut event.0);
         // SAFETY: `event` lives through the call, and the kernel only reads it.
-        let answer = unsafe { libc::epoll_ctl(epoll, op, fd, &raw mut event.0) };
+        let answer = unsafe { libc::epoll_ctl(epoll, op, fd, pointer) };
         answered(probe, &call, answer as isize)
     })?;
     Ok(())
