@@ -233,8 +233,9 @@ impl Serve {
             _ => Stopper::stop,
         };
         let no_thread = |error| format!("cannot start a thread: {error}");
-        let feed = Feed::open(self.feed.settings(), bound.publisher()).map_err(no_thread)?;
-        let room = chat::Room::open(bound.publisher()).map_err(no_thread)?;
+        let feed = Feed::open(self.feed.settings(), bound.publisher(), trace.clone());
+        let feed = feed.map_err(no_thread)?;
+        let room = chat::Room::open(bound.publisher(), trace.clone()).map_err(no_thread)?;
         let (stopper, ledger, ends) = (bound.stopper(), bound.ledger(), feed.clone());
         let stop = move || {
             // Told first, what waits for events ends as it should before the server stops waiting for it.
@@ -306,13 +307,13 @@ fn print(lines: &str) {
 /// ends any program.
 fn wait_for_signals(
     signals: Vec<i32>,
-    stop: impl Fn() + Send + 'static,
+    stop: impl FnOnce() + Send + 'static,
     ledger: Ledger,
     log: Option<AccessLog>,
 ) -> Result<(), String> {
     let terminal = Terminal::look();
     let wait = move || {
-        let mut stopping = false;
+        let mut stop = Some(stop);
         while let Ok(signal) = sys::wait(&signals) {
             match &log {
                 _ if signal == libc::SIGUSR1 => tally::print(&ledger.figures()),
@@ -320,12 +321,18 @@ fn wait_for_signals(
                     access_log::reopen(log);
                 }
                 // The shell and the kernel may both tell of a hangup: it is one, not a second request to stop.
-                _ if stopping && signal == libc::SIGHUP => {}
-                _ if stopping => std::process::exit(128 + signal),
-                _ => {
-                    stopping = true;
-                    stop();
-                }
+                _ if stop.is_none() && signal == libc::SIGHUP => {}
+                _ => match stop.take() {
+                    // Not here: where nobody reads the trace, the feed may wait for that with its lock held, and so does
+                    // whoever ends it. A second signal must be heard meanwhile.
+                    Some(stop) => {
+                        let thread = std::thread::Builder::new().name("stop".to_owned());
+                        if thread.spawn(stop).is_err() {
+                            std::process::exit(128 + signal);
+                        }
+                    }
+                    None => std::process::exit(128 + signal),
+                },
             }
         }
     };

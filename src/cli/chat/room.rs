@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{hash, io};
 
+use longshore::trace::Trace;
 use longshore::ws::Kind;
 use longshore::{Presence, PublishError, Publisher, Seat, Socket};
 
@@ -50,12 +51,16 @@ impl Room {
     ///
     /// # Errors
     /// The thread could not be started.
-    pub(crate) fn open(publisher: Publisher) -> io::Result<Self> {
+    pub(crate) fn open(publisher: Publisher, trace: Option<Trace>) -> io::Result<Self> {
         let room = Self::new(publisher);
         let herald = room.clone();
         std::thread::Builder::new()
             .name("chat".to_owned())
-            .spawn(move || herald::run(&herald))?;
+            .spawn(move || {
+                // What it publishes wakes workers, by calls of its own.
+                let _watched = trace.as_ref().map(Trace::watch_thread);
+                herald::run(&herald);
+            })?;
         Ok(room)
     }
 

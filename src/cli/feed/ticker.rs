@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{hash, io};
 
+use longshore::trace::Trace;
 use longshore::ws::Kind;
 use longshore::{Publisher, Ticket, Wake};
 
@@ -46,11 +47,15 @@ struct Shared {
 }
 
 impl Feed {
-    /// A feed without events, and the thread that will make them.
+    /// A feed without events, and the thread that will make them, whose calls are shown in `trace`.
     ///
     /// # Errors
     /// The thread could not be started.
-    pub(crate) fn open(settings: Settings, publisher: Publisher) -> io::Result<Self> {
+    pub(crate) fn open(
+        settings: Settings,
+        publisher: Publisher,
+        trace: Option<Trace>,
+    ) -> io::Result<Self> {
         // The hasher of a new map has random keys.
         let name = hash::BuildHasher::hash_one(&hash::RandomState::new(), TOPIC);
         let feed = Self {
@@ -64,7 +69,11 @@ impl Feed {
         let ticker = feed.clone();
         std::thread::Builder::new()
             .name("feed".to_owned())
-            .spawn(move || ticker.run())?;
+            .spawn(move || {
+                // What it says wakes workers, by calls of its own.
+                let _watched = trace.as_ref().map(Trace::watch_thread);
+                ticker.run();
+            })?;
         Ok(feed)
     }
 
