@@ -22,7 +22,10 @@ Examples:
 A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses loopback only, and leaves \
 nothing behind but connections in TIME-WAIT. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
 
-Exit code 1: a lesson broke off.")]
+What a machine does not permit is said in a line (`not here:`, in JSON under `refused`) and is no failure, also where it \
+leaves nothing of a lesson.
+
+Exit code 1: a lesson broke off (in JSON `error` says why).")]
 pub(crate) struct Lab {
     /// Lessons by number or name, or `all`; the list without any
     #[arg(value_name = "LESSON", value_parser = choice)]

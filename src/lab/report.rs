@@ -65,7 +65,6 @@ pub(super) struct Report {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     /// What was said and which calls were made, in order; long runs of calls are shortened.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) steps: Vec<Step>,
     pub(super) tables: Vec<Table>,
     /// Measured values by name, for whoever compares them.
