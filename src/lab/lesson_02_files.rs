@@ -10,11 +10,12 @@
 //!   descriptor 8 ───────────────────▶  an eventfd: a counter
 //! ```
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Seek as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use longshore::sys::{self, EPOLLIN, Family, Kind, Mode};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 
 use super::Lesson;
 use super::frame::{Calls, Frame};
@@ -160,19 +161,17 @@ fn things(frame: &Frame, calls: &mut Calls) -> io::Result<Vec<Thing>> {
 /// A file without a name: it is gone when its descriptor is, however the program ends.
 fn unnamed_file(frame: &Frame) -> io::Result<OwnedFd> {
     let path = std::env::temp_dir().join(format!("longshore-lab-{}", std::process::id()));
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+    let file = openat(AT_FDCWD, &path, flags, mode)?;
     fs::remove_file(&path)?;
     let text = format!(
-        "open(\"{}\", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0666)",
+        "openat(AT_FDCWD, \"{}\", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600)",
         path.display()
     );
     frame.made("", &text, Ok(file.as_raw_fd()));
     frame.made("", &format!("unlink(\"{}\")", path.display()), Ok(0));
-    Ok(file.into())
+    Ok(file)
 }
 
 /// Asks for the position.
