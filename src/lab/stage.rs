@@ -175,20 +175,27 @@ impl Stage {
     }
 }
 
-/// The width of the terminal, or what reads well where it is wider or where there is none.
-fn columns() -> usize {
-    let size = terminal_size::terminal_size_of(io::stdout());
-    size.map_or(COLUMNS_MAX, |(width, _)| {
-        usize::from(width.0).clamp(COLUMNS_MIN, COLUMNS_MAX)
-    })
+/// The width of the terminal. Where there is none, or it does not say, that of the variable COLUMNS.
+fn width() -> Option<usize> {
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    terminal
+        .map(|(width, _)| usize::from(width.0))
+        .or_else(|| number(&std::env::var("COLUMNS").ok()?))
 }
 
-/// A line of a list; on a terminal that is too narrow, several. What reads it otherwise has it whole.
+/// A width that is one: not 0, which a terminal says that knows of none.
+fn number(text: &str) -> Option<usize> {
+    text.trim().parse().ok().filter(|&width| width > 0)
+}
+
+/// How wide sentences may be: what reads well where there is more room, or where nobody knows how much there is.
+fn columns() -> usize {
+    width().map_or(COLUMNS_MAX, |width| width.clamp(COLUMNS_MIN, COLUMNS_MAX))
+}
+
+/// A line of a list; several where it is wider than what shows it. Where nobody knows how wide that is, it stays whole.
 pub(super) fn listed(head: &str, text: &str) -> String {
-    let size = terminal_size::terminal_size_of(io::stdout());
-    let columns = size.map_or(usize::MAX, |(width, _)| {
-        usize::from(width.0).max(COLUMNS_MIN)
-    });
+    let columns = width().map_or(usize::MAX, |width| width.max(COLUMNS_MIN));
     wrapped(columns, head, &" ".repeat(head.chars().count()), text)
 }
 
