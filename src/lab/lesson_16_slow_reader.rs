@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use longshore::client::{Error, Event, Options, WebSocket};
-use longshore::sys::{self, Address, Mode, POLLOUT, PollFd, Probe, Silent, SocketOption};
+use longshore::sys::{self, Address, Mode, POLLOUT, Probe, Silent, SocketOption};
 use longshore::{
     Handler, Limits, Replied, Reply, Request, Server, SlowPeer, Socket, Upgrade, http::Status, ws,
 };
@@ -24,6 +24,7 @@ use super::Lesson;
 use super::beside::{Beside, PATIENCE};
 use super::frame::Frame;
 use super::kernel;
+use super::loopback::{pause, ready};
 use super::report::Table;
 use super::small_buffers::{BUFFER_BYTES, small_pair, small_socket};
 
@@ -68,7 +69,8 @@ fn run(frame: &Frame) -> io::Result<()> {
         healthy && ends.iter().any(|end| end.slow < messages),
         format!(
             "The healthy client got all {messages} messages, whatever became of the slow one. A server reads the sign (send \
-             says EAGAIN), keeps a bounded amount, and then follows a policy; there is no fourth possibility."
+             says EAGAIN), keeps a bounded amount, and then follows a policy: it parts, drops what is new, drops what is old, or \
+             keeps the newest of each key."
         ),
         "The slow client was not slow enough here, or the healthy one missed something; see the table.",
     );
@@ -77,7 +79,8 @@ fn run(frame: &Frame) -> io::Result<()> {
     frame.conclude(
         held <= bound,
         format!(
-            "No slow client made the server keep more than {held} bytes; its limits allow {bound}."
+            "No slow client made the server keep more than {held} bytes. {bound} were allowed: {OUTBOX_BYTES} in messages that \
+             wait, {HIGH_BYTES} on their way to the socket, a message beyond each, and a batch for the healthy client."
         ),
         format!("The server kept {held} bytes, more than the {bound} that its limits allow."),
     );
@@ -143,8 +146,7 @@ fn window_probes(frame: &Frame, before: Option<u64>) -> io::Result<()> {
     let begin = Instant::now();
     let mut count = 0;
     while count == 0 && begin.elapsed() < PATIENCE {
-        // No descriptors: a pause between two looks.
-        sys::poll(&mut Silent, &mut [], Some(Duration::from_millis(20)))?;
+        pause(Duration::from_millis(20))?;
         count = kernel::counter("TCPWinProbe").map_or(0, |after| after.saturating_sub(before));
     }
     frame.finding("window_probes", count);
@@ -174,8 +176,7 @@ fn fill(probe: &mut impl Probe, writer: BorrowedFd<'_>) -> io::Result<usize> {
 }
 
 fn writable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
-    let mut fds = [PollFd::new(fd, POLLOUT)];
-    Ok(sys::poll(&mut Silent, &mut fds, Some(patience))? > 0)
+    ready(&mut Silent, fd, POLLOUT, patience)
 }
 
 /// The writer's send queue and the reader's receive queue.
@@ -223,9 +224,16 @@ fn drain(
     Ok(ready_after.unwrap_or(read))
 }
 
-/// What the server below may keep for one slow client: what waits for it, and one message.
+/// What may wait for a slow client in whole messages; then its policy acts.
 const OUTBOX_BYTES: usize = 128 * 1024;
-const LIMITS_BYTES: usize = 2 * (OUTBOX_BYTES + 64 * 1024);
+/// What may be on its way to the socket before messages begin to wait.
+const HIGH_BYTES: usize = 32 * 1024;
+/// A message as a frame: RFC 6455 §5.2, with 16 bits of length.
+const FRAME_BYTES: usize = MESSAGE_BYTES + 4;
+/// All that the server below may keep: both of these, each exceeded by the message that reached it, and what is under way
+/// to the healthy client.
+const LIMITS_BYTES: usize =
+    OUTBOX_BYTES + HIGH_BYTES + 2 * FRAME_BYTES + BATCH as usize * FRAME_BYTES;
 
 /// Every WebSocket gets the news; its path says what becomes of them when it does not read.
 #[derive(Clone)]
@@ -304,8 +312,8 @@ struct Outcome {
 fn policies(frame: &Frame, messages: u64) -> io::Result<Vec<Outcome>> {
     frame.say(format!(
         "Now a server that publishes {messages} numbered messages of {MESSAGE_BYTES} bytes to two clients. One reads each \
-         batch of {BATCH} before the next is published, the other reads nothing until all are out. The server keeps at most \
-         {OUTBOX_BYTES} bytes for a client; then its policy says what happens."
+         batch of {BATCH} before the next is published, the other reads nothing until all are out. Beside {HIGH_BYTES} \
+         bytes that are on their way to its socket, at most {OUTBOX_BYTES} wait for a client; then its policy says what happens."
     ));
     let progress = frame.progress("policies", POLICIES.len() as u64);
     let mut outcomes = Vec::new();
@@ -349,7 +357,7 @@ fn policies(frame: &Frame, messages: u64) -> io::Result<Vec<Outcome>> {
 
 fn under(policy: &Policy, messages: u64) -> io::Result<Outcome> {
     let limits = Limits {
-        outbox_high_bytes: 32 * 1024,
+        outbox_high_bytes: HIGH_BYTES,
         outbox_low_bytes: 8 * 1024,
         outbox_bytes_max: OUTBOX_BYTES,
         ..Limits::default()
