@@ -57,6 +57,7 @@ pub(super) type Calls = Strace<Pen>;
 pub(super) struct Frame {
     stage: Arc<Mutex<Stage>>,
     scale: Scale,
+    shows_calls: bool,
 }
 
 impl Frame {
@@ -64,7 +65,11 @@ impl Frame {
     pub(super) fn new(report: Report, how: How, text: Option<bool>) -> Self {
         let scale = how.scale;
         let stage = Arc::new(Mutex::new(Stage::new(report, text, how.calls)));
-        Frame { stage, scale }
+        Frame {
+            stage,
+            scale,
+            shows_calls: how.calls > 0,
+        }
     }
 
     /// A lesson's thread that panicked leaves the report as it was: every change is one call.
@@ -75,6 +80,11 @@ impl Frame {
     /// How much to do.
     pub(super) fn scale(&self) -> Scale {
         self.scale
+    }
+
+    /// Whether any calls are shown: what is there for nothing else need not be done without.
+    pub(super) fn shows_calls(&self) -> bool {
+        self.shows_calls
     }
 
     /// Says in a plain sentence what comes next, or what has just been seen.
@@ -111,7 +121,12 @@ impl Frame {
                 format!("{call} = -1 {name} ({text})")
             }
         };
-        self.stage().call(by, &line);
+        self.called(by, &line);
+    }
+
+    /// Shows a call of another process, as its trace tells it: `recv(5, "", 16384, 0) = 0`.
+    pub(super) fn called(&self, by: &'static str, line: &str) {
+        self.stage().call(by, line);
     }
 
     /// Keeps a measured value under a name (`listen_overflows`): for `--json`, and for tests that compare them.

@@ -11,15 +11,22 @@
 //! fast a server can be: clients and server share this machine's processors, and the program may be a debug build.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::thread;
 use std::time::Instant;
 
 use super::Lesson;
+use super::beside::HttpClient;
 use super::child::{Serving, machine};
 use super::crowd::{self, Crowd};
 use super::frame::Frame;
-use super::model_server::Model;
+use super::kernel;
+use super::loopback;
+use super::model_server::{self, Model};
 use super::report::{Table, Value};
-use longshore::sys::{self, Silent};
+use super::served::{self, Served};
+use longshore::sys::{self, Mode, Silent};
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 9,
@@ -99,6 +106,10 @@ fn run(frame: &Frame) -> io::Result<()> {
         "Three servers answer the same request with the same bytes, each in a process of its own. Crowds of {crowds:?} clients \
          ask all at once, each {rounds} times or more. (`ulimit -n` is {limit}.)"
     ));
+    if frame.shows_calls() {
+        show_calls(frame)?;
+        frame.say("Now the crowds, without a look at single calls:");
+    }
     let progress = frame.progress("crowds", (crowds.len() * WAYS.len()) as u64);
     let mut costs: Vec<(usize, usize, Cost)> = Vec::new();
     for &clients in &crowds {
@@ -117,6 +128,69 @@ fn run(frame: &Frame) -> io::Result<()> {
     show(frame, &costs);
     conclude(frame, crowds.last().copied().unwrap_or(0), &costs);
     Ok(())
+}
+
+/// The server's calls for one client that connects, asks once, and goes.
+fn show_calls(frame: &Frame) -> io::Result<()> {
+    frame.say("What a server does for one client that asks once and goes. A thread for it, which blocks in each call:");
+    let (listener, address) = loopback::listener(&mut Silent, 1)?;
+    let server = frame.clone();
+    let thread = thread::spawn(move || {
+        let calls = &mut server.calls("server");
+        let connection = sys::accept4(calls, listener.as_fd(), Mode::Blocking)?;
+        model_server::serve(calls, &connection)?;
+        sys::close(calls, connection)
+    });
+    ask_once(loopback::v4(&address)?.into(), "/")?;
+    let ended = thread.join();
+    ended.unwrap_or_else(|_| Err(io::Error::other("the server panicked")))?;
+
+    for (model, sentence) in [
+        (
+            Model::Epoll,
+            "One thread for all, on epoll. It asks who is ready, and then does what that one waits for:",
+        ),
+        (
+            Model::IoUring,
+            "One thread for all, on a ring. What it wants is written into memory ([sqe]), and so are the answers ([cqe]); only \
+             io_uring_enter is a call:",
+        ),
+    ] {
+        frame.say(sentence);
+        let arguments = [
+            "--backend",
+            model.name(),
+            "--trace",
+            "--json",
+            "--bytes",
+            "16",
+        ];
+        match Served::start(&arguments) {
+            Ok(server) => {
+                ask_once(server.address, "/plaintext")?;
+                let (_, trace) = server.end()?;
+                served::show(frame, &trace);
+            }
+            Err(error) => frame.refused(model.name(), error),
+        }
+    }
+    Ok(())
+}
+
+fn ask_once(to: SocketAddr, path: &str) -> io::Result<()> {
+    let silent = &mut Silent;
+    let mut client = HttpClient::connect(silent, to)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(silent, request.as_bytes())?;
+    client.reply(silent)?;
+    let ours = loopback::v4(&sys::getsockname(silent, client.stream.as_fd())?)?;
+    drop(client);
+    let SocketAddr::V4(to) = to else {
+        return Ok(());
+    };
+    // The server's end is gone when it has seen ours close: then all that it does for this client is done.
+    let gone = || Ok(kernel::tcp_state(to, ours)?.is_none());
+    loopback::settled(&true, gone).map(drop)
 }
 
 /// Serves a crowd with this model.
@@ -273,7 +347,8 @@ fn conclude(frame: &Frame, largest: usize, costs: &[(usize, usize, Cost)]) {
     }
 }
 
-/// What the columns of requests per second say, which depends on how this program was built.
+/// What the columns of requests per second say, which depends on how this program was built, and on what else runs: they
+/// are told, and nothing is concluded from them.
 fn throughput(frame: &Frame, largest: usize, [threads, epoll]: [&Cost; 2], ring: Option<&Cost>) {
     if cfg!(debug_assertions) {
         frame.say(
@@ -282,38 +357,17 @@ fn throughput(frame: &Frame, largest: usize, [threads, epoll]: [&Cost; 2], ring:
         );
         return;
     }
+    let ring = ring.map_or(String::new(), |ring| {
+        format!(", the ring {}", whole(ring.per_cpu_second))
+    });
     frame.say(format!(
-        "By the clock threads answered {} requests per second and the loop {}: threads may use every processor, the loop uses \
-         one, and the clients share them. The processor time of the server is its own:",
+        "By the clock threads answered {} requests per second and the loop on epoll {}: threads may use every processor, the \
+         loop uses one, and the clients share them. For each second of its own processor time a thread for each of {largest} \
+         connections answered {} requests, the loop on epoll {}{ring}. Which of these is larger changes from run to run: most \
+         of that time is TCP's, the same for all. The calls per request do not change.",
         whole(threads.per_second),
-        whole(epoll.per_second)
+        whole(epoll.per_second),
+        whole(threads.per_cpu_second),
+        whole(epoll.per_cpu_second)
     ));
-    frame.conclude(
-        epoll.per_cpu_second > threads.per_cpu_second,
-        format!(
-            "With {largest} connections the loop on epoll answered {} requests per second of its processor time, a thread for \
-             each {}: what is not spent on switching is left for answers.",
-            whole(epoll.per_cpu_second),
-            whole(threads.per_cpu_second)
-        ),
-        format!(
-            "With {largest} connections threads answered {} requests per second of their processor time, the loop on epoll {}: \
-             switching was not what cost most here.",
-            whole(threads.per_cpu_second),
-            whole(epoll.per_cpu_second)
-        ),
-    );
-    if let Some(ring) = ring {
-        frame.conclude(
-            ring.per_cpu_second > epoll.per_cpu_second,
-            format!(
-                "The ring answered {} requests per second of processor time: fewer calls left more of it.",
-                whole(ring.per_cpu_second)
-            ),
-            format!(
-                "The ring answered {} requests per second of processor time, not more than epoll: here fewer calls did not pay.",
-                whole(ring.per_cpu_second)
-            ),
-        );
-    }
 }

@@ -13,20 +13,18 @@
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use longshore::client::{Event, Options, WebSocket};
-use longshore::sys::{self, Count, Silent};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use longshore::sys::{Count, Silent};
 use serde::Deserialize;
 
 use super::Lesson;
 use super::beside::{HttpClient, connect};
 use super::frame::Frame;
-use super::loopback::median;
+use super::loopback::{self, median};
 use super::report::Table;
+use super::served::{self, Served};
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 12,
@@ -39,6 +37,9 @@ pub(super) const LESSON: Lesson = Lesson {
 const INTERVAL_MS: u64 = 50;
 /// How long a polling client waits between two questions: more often than there is news, or news would be old.
 const POLL_EVERY: Duration = Duration::from_millis(17);
+
+/// Events of each way whose calls are shown.
+const SHOWN: usize = 2;
 
 /// An event, as all four ways deliver it.
 #[derive(Deserialize)]
@@ -153,13 +154,19 @@ fn run(frame: &Frame) -> io::Result<()> {
          own way; the polling one asks each {} ms.",
         POLL_EVERY.as_millis()
     ));
+    if frame.shows_calls() {
+        show_calls(frame)?;
+        frame.say(format!(
+            "Now {events} events by each way, and calls only counted:"
+        ));
+    }
     let progress = frame.progress("ways to get news", WAYS.len() as u64);
     let mut costs = Vec::new();
     for way in &WAYS {
-        let server = FeedServer::start()?;
+        let server = feeds(&["--count-calls"])?;
         let mut cost = Cost::default();
         (way.listen)(server.address, events, &mut cost)?;
-        cost.server_calls = server.end()?;
+        cost.server_calls = calls_total(server)?;
         costs.push(cost);
         progress.step(1);
     }
@@ -244,68 +251,35 @@ fn conclude(frame: &Frame, events: usize, costs: &[Cost]) {
     );
 }
 
-/// `longshore serve`, in a process of its own.
-struct FeedServer {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
+/// `longshore serve` on epoll, which tells of all its calls, with these arguments more.
+fn feeds(arguments: &[&str]) -> io::Result<Served> {
+    let interval = INTERVAL_MS.to_string();
+    let all = ["--backend", "epoll", "--feed-interval", &interval];
+    Served::start(&[&all, arguments].concat())
 }
 
-impl FeedServer {
-    fn start() -> io::Result<Self> {
-        let interval = INTERVAL_MS.to_string();
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--workers",
-                "1",
-                "--backend",
-                "epoll",
-            ])
-            // Our end of its input ends with this process, and it with it, also when a signal kills us.
-            .args(["--end-with-input", "--count-calls", "--feed-interval"])
-            .arg(&interval)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut server = FeedServer {
-            child,
-            output: BufReader::new(output),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
-        let mut line = String::new();
-        server.output.read_line(&mut line)?;
-        // `listening on http://127.0.0.1:43123 (epoll, 1 worker)`
-        let address = line.split("http://").nth(1);
-        let address = address.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        server.address = address.ok_or_else(|| io::Error::other(line))?;
-        Ok(server)
-    }
-
-    /// Ends it; how many system calls it made.
-    fn end(mut self) -> io::Result<u64> {
-        kill(
-            Pid::from_raw(self.child.id().cast_signed()),
-            Signal::SIGTERM,
-        )?;
-        let mut text = String::new();
-        self.output.read_to_string(&mut text)?;
-        // `total    1234`, below the calls by name.
-        let total = text.lines().find_map(|line| line.strip_prefix("total "));
-        let total = total.and_then(|rest| rest.trim().parse().ok());
-        total.ok_or_else(|| io::Error::other("the server did not say what it did"))
-    }
+/// How many system calls a server made that counted them.
+fn calls_total(server: Served) -> io::Result<u64> {
+    let (text, _) = server.end()?;
+    // `total    1234`, below the calls by name.
+    let total = text.lines().find_map(|line| line.strip_prefix("total "));
+    let total = total.and_then(|rest| rest.trim().parse().ok());
+    total.ok_or_else(|| io::Error::other("the server did not say what it did"))
 }
 
-impl Drop for FeedServer {
-    fn drop(&mut self) {
-        // It has ended already, or the lesson broke off.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// The server's calls for the first events of each way, from a server that is traced: the figures come from others.
+fn show_calls(frame: &Frame) -> io::Result<()> {
+    for way in &WAYS {
+        frame.say(format!(
+            "What the server does for {SHOWN} events by {}:",
+            way.name
+        ));
+        let server = feeds(&["--trace", "--json"])?;
+        (way.listen)(server.address, SHOWN, &mut Cost::default())?;
+        let (_, trace) = server.end()?;
+        served::show(frame, &trace);
     }
+    Ok(())
 }
 
 /// Both kinds of polling: the same question again and again, one connection.
@@ -328,8 +302,7 @@ fn ask(
         for event in &list.events {
             cost.hear(event);
         }
-        // No descriptors: only the time passes.
-        sys::poll(&mut Silent, &mut [], Some(pause))?;
+        loopback::pause(pause)?;
     }
     cost.sent = count.counts().call("send").bytes;
     cost.received = count.counts().call("recv").bytes;

@@ -43,6 +43,7 @@ mod lesson_18_classic_bugs;
 mod loopback;
 mod model_server;
 mod report;
+mod served;
 mod slabs;
 mod small_buffers;
 mod stage;
@@ -142,9 +143,8 @@ pub(crate) fn list(json: bool) -> io::Result<()> {
         text += &stage::listed(&format!("{number:>3}  {name:<16} "), about);
         text.push('\n');
     }
-    text.push_str(
-        "\nRun one with `longshore lab 4` or by its name; `longshore lab all` runs them all.\n",
-    );
+    let hint = "Run one with `longshore lab 4` or by its name; `longshore lab all` runs them all.";
+    text += &format!("\n{}\n", stage::listed("", hint));
     print(&text)
 }
 

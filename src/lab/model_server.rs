@@ -20,7 +20,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use longshore::sys::{self, Address, Count, Counts, Family, Kind, Mode, Silent, SocketOption};
+use longshore::sys::{
+    self, Address, Count, Counts, Family, Kind, Mode, Probe, Silent, SocketOption,
+};
 use longshore::{Backend, Handler, Replied, Reply, Request, Server, Workers};
 
 use super::any_handler::AnyHandler;
@@ -249,10 +251,10 @@ fn accept(listener: &OwnedFd, shared: &Arc<Shared>) {
 }
 
 /// Reads heads and answers each, until the client has finished.
-fn serve(count: &mut Count, connection: &OwnedFd) -> io::Result<()> {
+pub(super) fn serve(probe: &mut impl Probe, connection: &OwnedFd) -> io::Result<()> {
     let (mut head, mut bytes) = (Vec::new(), [0; 1024]);
     loop {
-        match sys::recv(count, connection.as_fd(), &mut bytes)? {
+        match sys::recv(probe, connection.as_fd(), &mut bytes)? {
             0 => return Ok(()),
             read => head.extend_from_slice(&bytes[..read]),
         }
@@ -260,7 +262,7 @@ fn serve(count: &mut Count, connection: &OwnedFd) -> io::Result<()> {
             head.drain(..end + 4);
             let mut rest = REPLY;
             while !rest.is_empty() {
-                rest = &rest[sys::send(count, connection.as_fd(), rest)?..];
+                rest = &rest[sys::send(probe, connection.as_fd(), rest)?..];
             }
         }
         if head.len() > HEAD_BYTES_MAX {

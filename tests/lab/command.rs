@@ -116,6 +116,40 @@ fn as_many_descriptors_as_the_lessons_of_crowds_ask_for_are_enough() {
     }
 }
 
+#[test]
+fn a_lesson_that_is_refused_has_the_same_fields_and_is_no_failure() {
+    let output = with_descriptors(64, "models many --json");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    for at in 0..2 {
+        let lesson = &document["lessons"][at];
+        assert!(lesson["steps"].is_array(), "{lesson:#}");
+        assert_eq!(lesson["refused"].as_array().map(Vec::len), Some(1));
+        assert!(lesson["error"].is_null());
+    }
+}
+
+#[test]
+fn sentences_are_as_wide_as_the_variable_columns_says() {
+    let widest = |columns: &str, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .arg("lab")
+            .args(arguments)
+            .env("COLUMNS", columns)
+            .output()
+            .expect("the program starts");
+        let widths = text(&output.stdout)
+            .lines()
+            .map(|line| line.chars().count());
+        widths.max().expect("some lines")
+    };
+    assert!(widest("50", &[]) <= 50);
+    assert!(widest("80", &[]) > 50);
+    // What is no width: lines are whole.
+    let whole = widest("", &[]);
+    assert!(whole > 80 && widest("0", &[]) == whole);
+}
+
 /// Processes whose parent is this one, and which are no zombies.
 fn children(parent: u32) -> Vec<u32> {
     let running = |pid: &u32| {
