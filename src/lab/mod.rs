@@ -144,7 +144,9 @@ pub(crate) fn list(json: bool) -> io::Result<()> {
         text.push('\n');
     }
     let hint = "Run one with `longshore lab 4` or by its name; `longshore lab all` runs them all.";
-    text += &format!("\n{}\n", stage::listed("", hint));
+    text.push('\n');
+    text += &stage::listed("", hint);
+    text.push('\n');
     print(&text)
 }
 

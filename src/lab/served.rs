@@ -108,6 +108,8 @@ struct Event {
     #[serde(default)]
     result: i64,
     error: Option<String>,
+    #[serde(default)]
+    error_text: String,
 }
 
 impl Event {
@@ -115,7 +117,7 @@ impl Event {
     fn line(&self) -> Option<String> {
         let (name, arguments) = (&self.name, &self.arguments);
         let answer = match &self.error {
-            Some(error) => format!("-1 {error}"),
+            Some(error) => format!("-1 {error} ({})", self.error_text),
             None => self.result.to_string(),
         };
         match self.kind.as_str() {
