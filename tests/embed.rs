@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use longshore::http::{Head, Method, Status};
-use longshore::sys::Address;
+use longshore::sys::{Address, SocketOption};
 use longshore::{
     Backend, Body, Handler, Incoming, Message, Replied, Reply, Request, Response, Server, Socket,
     Stopper, Ticket, Workers,
@@ -368,4 +368,39 @@ fn fields_from_other_threads_are_checked_too() {
             .field("Content-Length", "5")
             .is_err()
     );
+}
+
+#[test]
+fn a_panic_when_it_is_ready_ends_the_server() {
+    let server = Server::new().listen("127.0.0.1:0".parse().expect("an address"));
+    let bound = server
+        .workers(Workers::Count(2))
+        .bind()
+        .expect("a free port");
+    let bound = bound.on_ready(|| panic!("an embedder's bug, on purpose"));
+    let ended = thread::spawn(|| bound.run(|_| Plain)).join();
+    assert!(ended.is_err(), "the panic goes on");
+}
+
+#[test]
+fn an_option_that_no_address_has_is_a_mistake() {
+    let address: Address = "127.0.0.1:0".parse().expect("an address");
+    let server = Server::new()
+        .listen(address)
+        .socket_option(SocketOption::OnlyV6(true));
+    let error = server
+        .bind()
+        .map(drop)
+        .expect_err("IPv4 has no such option");
+    assert!(error.to_string().contains("OnlyV6"), "{error}");
+}
+
+struct Plain;
+
+impl Handler for Plain {
+    type Connection = ();
+
+    fn request(&mut self, _: Request<'_>, reply: Reply<'_>, (): &mut ()) -> Replied {
+        reply.text("plain")
+    }
 }

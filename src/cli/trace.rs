@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use clap::{Args, Subcommand};
@@ -67,6 +69,7 @@ impl TraceCommand {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         let tracing = self.options.start()?;
         let trace = &tracing.trace;
+        let mut interrupted = Arc::default();
         let ran = match self.what {
             Traced::Serve(serve) => serve.run(Some(&tracing)),
             Traced::Echo(echo) => {
@@ -75,7 +78,7 @@ impl TraceCommand {
                 echo.run(move || Watching::new(&probe), |at| tracing.listens(&[at]))
             }
             Traced::Connect(connect) => {
-                end_by_signal(trace.clone())?;
+                interrupted = end_by_signal(trace.clone())?;
                 let _watched = trace.watch_thread();
                 tracing.connects(connect.port());
                 connect.run(|| Watching::new(trace))
@@ -83,19 +86,27 @@ impl TraceCommand {
         };
         // Also after a failure: what led to it is in there.
         let ended = written(trace.finish());
+        while interrupted.load(Ordering::Acquire) {
+            // The end, and its code, is the signal's.
+            thread::park();
+        }
         let code = ran?;
         ended.map(|()| code)
     }
 }
 
-/// At SIGINT or SIGTERM, which end a client, the trace is written to its end first. A second one ends at once.
-fn end_by_signal(trace: Trace) -> Result<(), String> {
+/// At SIGINT or SIGTERM, which end a client, the trace is written to its end first. A second one ends at once. The answer
+/// becomes true with the first.
+fn end_by_signal(trace: Trace) -> Result<Arc<AtomicBool>, String> {
     const SIGNALS: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
     sys::block(&SIGNALS).map_err(|error| format!("cannot block signals: {error}"))?;
     let no_thread = |error| format!("cannot start a thread: {error}");
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let comes = interrupted.clone();
     let wait = move || {
         let mut trace = Some(trace);
         while let Ok(signal) = sys::wait(&SIGNALS) {
+            comes.store(true, Ordering::Release);
             let code = 128 + signal;
             let Some(trace) = trace.take() else {
                 std::process::exit(code);
@@ -114,7 +125,7 @@ fn end_by_signal(trace: Trace) -> Result<(), String> {
         }
     };
     let waiting = thread::Builder::new().name("signals".to_owned());
-    waiting.spawn(wait).map(drop).map_err(no_thread)
+    waiting.spawn(wait).map(|_| interrupted).map_err(no_thread)
 }
 
 /// What came of writing the trace, as one line. A reader that has gone has seen what it wanted.

@@ -62,7 +62,8 @@ impl Served {
             server.address = address;
             return Ok(server);
         }
-        // It has ended, and has said why in its only line.
+        // It has ended, and has said why in its only line; what else it may be doing is over.
+        let _ = server.child.kill();
         let why = server.errors()?;
         Err(io::Error::other(why.trim().to_owned()))
     }

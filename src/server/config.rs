@@ -1,5 +1,6 @@
 //! What a server shall be: addresses, backend, workers, limits.
 
+use std::io;
 use std::time::Duration;
 
 use super::bind::{Binding, ServerError};
@@ -148,7 +149,7 @@ impl Server {
     }
 
     /// Sets a socket option before bind(2) on every listener whose address it [fits](SocketOption::fits); accepted sockets
-    /// inherit most of them.
+    /// inherit most of them. One that fits no address is an error of [`bind`](Self::bind).
     pub fn socket_option(mut self, option: SocketOption) -> Self {
         self.options.push(option);
         self
@@ -269,6 +270,16 @@ impl Server {
             unix_mode: self.unix_mode,
             options: self.options.clone(),
         };
+        for option in &self.options {
+            if !self.addresses.iter().any(|address| option.fits(address)) {
+                let why =
+                    format!("the option {option:?} means nothing to any address of the server");
+                return Err(ServerError::Listen {
+                    address: self.addresses[0].clone(),
+                    error: io::Error::new(io::ErrorKind::InvalidInput, why),
+                });
+            }
+        }
         let addresses = self
             .addresses
             .iter()

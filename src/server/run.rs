@@ -37,7 +37,7 @@ pub struct Bound {
     pub(super) stopper: Stopper,
     pub(super) hub: Arc<Hub>,
     pub(super) ledger: Ledger,
-    on_ready: Option<Box<dyn FnOnce() + Send>>,
+    on_ready: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Bound {
@@ -93,7 +93,8 @@ impl Bound {
 
     /// Calls `call` once, on the thread that runs the server, when every worker has all that it needs and serves: the time
     /// to tell a supervisor. Clients can connect as soon as the server is bound; they wait in the backlog until then. Where
-    /// a worker cannot be set up, it is not called, and [`run`](Self::run) gives the error.
+    /// a worker cannot be set up, it is not called, and [`run`](Self::run) gives the error. A second one takes the place of
+    /// the first. `run` does not return while it blocks; if it panics, the server stops and the panic goes on.
     ///
     /// ```
     /// # use longshore::{Handler, Replied, Reply, Request, Server};
@@ -108,7 +109,7 @@ impl Bound {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn on_ready(mut self, call: impl FnOnce() + Send + 'static) -> Self {
+    pub fn on_ready(mut self, call: impl FnOnce() + Send + Sync + 'static) -> Self {
         self.on_ready = Some(Box::new(call));
         self
     }

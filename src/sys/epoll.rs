@@ -204,7 +204,7 @@ fn control(
         let pointer = event
             .as_mut()
             .map_or(ptr::null_mut(), |event| &raw mut event.0);
-        // SAFETY: `event` lives through the call, and the kernel only reads it.
+        // SAFETY: `event` is null or lives through the call, and the kernel only reads it.
         let answer = unsafe { libc::epoll_ctl(epoll, op, fd, pointer) };
         answered(probe, &call, answer as isize)
     })?;

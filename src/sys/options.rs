@@ -74,6 +74,15 @@ pub enum SocketOption {
 
 impl SocketOption {
     /// Whether sockets of this address's family have the option. To others it means nothing (EOPNOTSUPP, ENOPROTOOPT).
+    ///
+    /// ```
+    /// use longshore::sys::{Address, SocketOption};
+    ///
+    /// let unix: Address = "unix:/run/name.sock".parse()?;
+    /// assert!(!SocketOption::NoDelay(true).fits(&unix));
+    /// assert!(SocketOption::SendBuffer(65_536).fits(&unix));
+    /// # Ok::<(), longshore::sys::AddressError>(())
+    /// ```
     pub fn fits(&self, address: &Address) -> bool {
         match self {
             Self::OnlyV6(_) => address.inet().is_some_and(|inet| inet.is_ipv6()),
@@ -85,7 +94,13 @@ impl SocketOption {
             | Self::UserTimeout(_)
             | Self::NotSentLowat(_)
             | Self::BindAddressNoPort(_) => !address.is_unix(),
-            _ => true,
+            Self::ReuseAddress(_)
+            | Self::ReceiveBuffer(_)
+            | Self::SendBuffer(_)
+            | Self::ReceiveTime(_)
+            | Self::Linger(_)
+            | Self::ReceiveTimeout(_)
+            | Self::SendTimeout(_) => true,
         }
     }
 }
@@ -224,7 +239,7 @@ fn set_timeout(
 }
 
 /// `setsockopt(2)` with the structure that the option takes; `value` is the same as a probe sees it.
-fn set<T>(
+fn set<T: Copy>(
     probe: &mut impl Probe,
     fd: BorrowedFd<'_>,
     (level, option): (i32, i32),

@@ -117,7 +117,8 @@ pub struct Options {
     /// How many events may wait for the collector before the traced threads do. Default 8,192, some MiB.
     pub queue_events: usize,
     /// For how long the collector holds events back, so that those which are told late still come in their order: by a
-    /// thread that was interrupted behind its call, or packets. Default 20 ms.
+    /// thread that was interrupted behind its call, or packets. Default 20 ms; zero shows everything at once. What is held
+    /// when the process ends without [`Trace::finish`] is lost.
     pub hold: Duration,
 }
 
@@ -238,7 +239,8 @@ impl Trace {
         Ok(())
     }
 
-    /// Ends the trace: what was told is written, sinks are finished. What is told later is lost.
+    /// Ends the trace: what was told is written, sinks are finished. What is told later is lost. Called by several threads,
+    /// it answers each when the work is done.
     ///
     /// # Errors
     /// The first error of a sink or of a file of packets, told once: what it should have written is cut. The others are
@@ -301,19 +303,17 @@ impl Shared {
 }
 
 impl Handle {
+    /// Both locks are held until the work is done: whoever comes second waits for the first.
     fn finish(&self) {
         let beside = self.beside.lock();
-        let beside = std::mem::take(&mut *beside.unwrap_or_else(PoisonError::into_inner));
-        for capture in beside {
+        let mut beside = beside.unwrap_or_else(PoisonError::into_inner);
+        for capture in beside.drain(..) {
             capture.finish(&self.shared);
         }
         self.shared.queue.close();
-        let collector = &self.collector;
-        let collector = collector
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(collector) = collector {
+        let collector = self.collector.lock();
+        let mut collector = collector.unwrap_or_else(PoisonError::into_inner);
+        if let Some(collector) = collector.take() {
             // A sink that panicked has said so; the program goes on.
             let _ = collector.join();
         }

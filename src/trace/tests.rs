@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::sys::{Aside, Probe, SUBMISSION_BYTES, Submission};
 
+mod ends;
+
 /// Keeps events and bytes where the test can see them.
 #[derive(Clone, Default)]
 struct Kept {

@@ -320,6 +320,19 @@ fn text_and_binary_are_printed() {
     );
 }
 
+/// What `connect -v` says of these frames, both outputs as one, without what is said of the handshake and what it sends.
+fn both_outputs(frames: Vec<u8>) -> Vec<String> {
+    let arguments = ["-v", "--no-input", "--linger", "0.2", &says(frames)].join(" ");
+    let both = format!("exec {PROGRAM} connect {arguments} 2>&1");
+    let output = Command::new("sh").args(["-c", &both]).output();
+    let output = output.expect("a shell");
+    text(&output.stdout)
+        .lines()
+        .filter(|line| !line.starts_with(['*', '>', '<', '→']))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// One read brings three frames; each header stands before its message.
 #[test]
 fn headers_stand_before_their_messages() {
@@ -328,17 +341,8 @@ fn headers_stand_before_their_messages() {
     encode_frame(&mut frames, Opcode::Text, false, None, b"b");
     encode_frame(&mut frames, Opcode::Continuation, true, None, b"c");
     encode_close(&mut frames, None, "");
-    let url = says(frames);
-    let arguments = ["-v", "--no-input", "--linger", "0.2", &url].join(" ");
-    let both = format!("exec {PROGRAM} connect {arguments} 2>&1");
-    let output = Command::new("sh").args(["-c", &both]).output();
-    let output = output.expect("a shell");
-    let lines: Vec<&str> = text(&output.stdout)
-        .lines()
-        .filter(|line| !line.starts_with(['*', '>', '<', '→']))
-        .collect();
     assert_eq!(
-        lines,
+        both_outputs(frames),
         [
             "← fin text 1 byte",
             "a",
@@ -348,6 +352,34 @@ fn headers_stand_before_their_messages() {
             "← fin close 0 bytes"
         ]
     );
+}
+
+/// Of a flood some are told of early, and none behind its message or twice.
+#[test]
+fn headers_of_a_flood_are_told_once() {
+    let mut frames = Vec::new();
+    for number in 0..300 {
+        encode_frame(
+            &mut frames,
+            Opcode::Text,
+            true,
+            None,
+            format!("m{number}").as_bytes(),
+        );
+    }
+    encode_close(&mut frames, None, "");
+    let (mut headers, mut messages) = (0, 0);
+    for line in both_outputs(frames) {
+        match line.strip_prefix('m') {
+            Some(number) => {
+                assert_eq!(number, messages.to_string());
+                messages += 1;
+                assert!(headers >= messages, "message {number} before its header");
+            }
+            None => headers += 1,
+        }
+    }
+    assert_eq!((headers, messages), (301, 300), "the last is the Close");
 }
 
 /// The server stops only when it hears from the client, who must have looked at its input in the midst of the flood.

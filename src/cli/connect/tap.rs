@@ -25,24 +25,38 @@ const HEADERS_MAX: usize = 64;
 
 /// Headers that were received, and belong before what the client has not come to yet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Headers(Rc<RefCell<VecDeque<String>>>);
+pub(super) struct Headers(Rc<RefCell<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// What is told, and whether the frame is the last of its message.
+    lines: VecDeque<(String, bool)>,
+    /// How many messages were told of before the client came to them, because too many waited.
+    early: usize,
+}
 
 impl Headers {
-    fn push(&self, line: &str) {
-        let mut waiting = self.0.borrow_mut();
-        if waiting.len() == HEADERS_MAX
-            && let Some(first) = waiting.pop_front()
+    fn push(&self, line: &str, last: bool) {
+        let waiting = &mut *self.0.borrow_mut();
+        if waiting.lines.len() == HEADERS_MAX
+            && let Some((first, last)) = waiting.lines.pop_front()
         {
             told(&first);
+            waiting.early += usize::from(last);
         }
-        waiting.push_back(line.to_owned());
+        waiting.lines.push_back((line.to_owned(), last));
     }
 
     /// Tells of the frames of the next message, or of the next control frame.
     pub(super) fn tell_next(&self) {
-        while let Some(line) = self.0.borrow_mut().pop_front() {
+        let waiting = &mut *self.0.borrow_mut();
+        if waiting.early > 0 {
+            waiting.early -= 1;
+            return;
+        }
+        while let Some((line, last)) = waiting.lines.pop_front() {
             told(&line);
-            if line.contains(" fin ") {
+            if last {
                 return;
             }
         }
@@ -50,7 +64,9 @@ impl Headers {
 
     /// Tells of all: nothing more is complete.
     pub(super) fn tell_all(&self) {
-        for line in self.0.borrow_mut().drain(..) {
+        let waiting = &mut *self.0.borrow_mut();
+        waiting.early = 0;
+        for (line, _) in waiting.lines.drain(..) {
             told(&line);
         }
     }
@@ -75,13 +91,15 @@ impl Tap {
 
     pub(super) fn sent(&mut self, bytes: &[u8]) {
         self.sent
-            .pass(bytes, &mut told_head, &mut |line| told(line));
+            .pass(bytes, &mut told_head, &mut |line, _| told(line));
     }
 
     pub(super) fn received(&mut self, bytes: &[u8]) {
         let headers = &self.headers;
         self.received
-            .pass(bytes, &mut told_head, &mut |line| headers.push(line));
+            .pass(bytes, &mut told_head, &mut |line, last| {
+                headers.push(line, last);
+            });
     }
 }
 
@@ -118,7 +136,7 @@ impl Side {
         &mut self,
         mut bytes: &[u8],
         on_head: &mut dyn FnMut(char, &[u8]),
-        on_frame: &mut dyn FnMut(&str),
+        on_frame: &mut dyn FnMut(&str, bool),
     ) {
         while let Some((&first, rest)) = bytes.split_first() {
             match &mut self.state {
@@ -134,7 +152,8 @@ impl Side {
                     bytes = rest;
                     header.push(first);
                     if let Some(frame) = Frame::parse(header) {
-                        on_frame(&format!("{} {}", self.frame_mark, frame.told));
+                        let line = format!("{} {}", self.frame_mark, frame.told);
+                        on_frame(&line, frame.last);
                         self.state = State::Payload { left: frame.left };
                     }
                 }
@@ -169,6 +188,8 @@ fn behind_head(head: &[u8]) -> State {
 /// What a frame's header says (RFC 6455 §5.2).
 struct Frame {
     told: String,
+    /// FIN: the last one of its message.
+    last: bool,
     /// Bytes of the payload that are still to come.
     left: u64,
 }
@@ -205,6 +226,7 @@ impl Frame {
         };
         Some(Self {
             told: told_frame(first, length, key, code),
+            last: first & 0x80 != 0,
             left: length - payload.len() as u64,
         })
     }

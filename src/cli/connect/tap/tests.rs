@@ -11,7 +11,7 @@ fn told_of(pieces: &[&[u8]]) -> Vec<String> {
                 .borrow_mut()
                 .push(format!("{mark} {}", line.escape_ascii()));
         };
-        side.pass(piece, &mut on_head, &mut |line| {
+        side.pass(piece, &mut on_head, &mut |line, _| {
             lines.borrow_mut().push(line.to_owned());
         });
     }
