@@ -8,7 +8,8 @@
 //!
 //! The counts of the layers add up to the length of the packet. Of each layer no more bytes are kept than are asked for.
 //!
-//! It does not know calls, and reads the payload as the trace of calls does: from the bytes alone.
+//! It does not know calls, and reads the payload as the trace of calls does: from the bytes alone. It does not know headers
+//! between those of Ethernet, IPv4 and TCP or UDP either, such as a VLAN tag: all behind the link is data then.
 
 mod follow;
 mod text;
@@ -127,6 +128,10 @@ impl Layers {
             return cut.finish();
         };
         cut.link();
+        if let Some(why) = unread(&sliced) {
+            cut.push(LayerKind::Data, frame.wire_bytes, why.to_owned());
+            return cut.finish();
+        }
         cut.network(&sliced);
         cut.transport(&sliced, packet);
         let end = cut.at.saturating_add(packet.payload_bytes);
@@ -270,6 +275,19 @@ impl<'a> Cut<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// Why a packet is not read beyond its link: headers are between whose lengths are not counted here.
+fn unread(sliced: &LaxSlicedPacket<'_>) -> Option<&'static str> {
+    if !sliced.link_exts.is_empty() {
+        return Some("behind a VLAN tag or MACsec, not read");
+    }
+    match &sliced.net {
+        Some(LaxNetSlice::Ipv4(ip)) if !ip.extensions().is_empty() => {
+            Some("IPv4 with an authentication header, not read")
+        }
+        _ => None,
     }
 }
 

@@ -12,9 +12,10 @@
 use super::LayerKind;
 use crate::sys::Escaped;
 use crate::trace::dissect::{Dissector, Next, Within};
-use crate::trace::packets::{FiveTuple, Packet, Step, Transport};
+use crate::trace::packets::{FiveTuple, Flags, Packet, Step, Transport};
 use crate::trace::protocol::{Direction, Protocol, What};
 use std::collections::HashMap;
+use std::fmt::{Display, Write as _};
 
 /// How many connections are followed.
 const FOLLOWED_MAX: usize = 256;
@@ -82,7 +83,7 @@ impl Follower {
         let mut pieces = Pieces::new(self.bytes_max);
         let Transport::Tcp(segment) = packet.transport else {
             pieces.data("", payload);
-            return pieces.all;
+            return pieces.finish();
         };
         match packet.step {
             // A new connection of the same five facts, or none any more.
@@ -92,7 +93,7 @@ impl Follower {
             _ => {}
         }
         if payload.is_empty() {
-            return pieces.all;
+            return pieces.finish();
         }
         let direction = if packet.from == packet.tuple.local {
             Direction::Sent
@@ -101,7 +102,9 @@ impl Follower {
         };
         let flow = self.flow(packet.tuple);
         let way = flow.way(direction);
-        let begin = segment.seq.raw;
+        // A SYN has a number of its own before that of its first byte (RFC 9293 §3.4; with bytes: RFC 7413).
+        let syn = u32::from(segment.flags.has(Flags::SYN));
+        let begin = segment.seq.raw.wrapping_add(syn);
         let next = *way.next.get_or_insert(begin);
         // The numbers wrap: less than half of them ahead is ahead (RFC 9293 §3.4).
         let ahead = begin.wrapping_sub(next).cast_signed();
@@ -127,7 +130,7 @@ impl Follower {
             let unseen = uncaptured as u64;
             flow.dissector.skip(direction, unseen, &mut Vec::new());
         }
-        pieces.all
+        pieces.finish()
     }
 
     /// The connection. A new one takes the place of the one that was silent for longest, if there is no other.
@@ -190,7 +193,7 @@ impl Flow {
         direction: Direction,
         left: u64,
         rest: &[u8],
-        note: &str,
+        note: &'static str,
         pieces: &mut Pieces,
     ) -> usize {
         let piece = &rest[..left.min(rest.len() as u64) as usize];
@@ -212,8 +215,13 @@ impl Flow {
             Next::Http | Next::Body(_) => LayerKind::Http,
             Next::Unknown => LayerKind::Data,
         };
-        let more = self.told(direction, rest).len();
-        pieces.push(kind, rest.len(), format!("and so on: {more} more"));
+        let told = self.told(direction, rest);
+        let mut text = format!("and so on: {} more", told.len());
+        if let Some(broken) = broken(&told) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", the last {broken}");
+        }
+        pieces.push(kind, rest.len(), text);
         rest.len()
     }
 
@@ -229,12 +237,9 @@ impl Flow {
                 What::Request { .. } | What::Reply { .. } | What::Upgraded { .. }
             )
         });
-        let broken = told
-            .iter()
-            .find(|told| matches!(told.what, What::Broken { .. }));
         let within = self.dissector.within(direction);
-        match (head, broken) {
-            (_, Some(broken)) => pieces.data(&format!("{broken}: "), piece),
+        match (head, broken(&told)) {
+            (_, Some(broken)) => pieces.noted(broken, piece),
             (Some(head), _) => {
                 let text = first_line(piece).unwrap_or_else(|| format!("end of a head: {head}"));
                 pieces.push(LayerKind::Http, piece.len(), text);
@@ -271,20 +276,24 @@ impl Flow {
             ..
         } = &told.what
         else {
-            pieces.data(&format!("{told}: "), &rest[..taken]);
+            pieces.noted(told, &rest[..taken]);
             return taken;
         };
-        // A Close is told with its code, which is payload.
+        // A Close is told with its code, which is payload, and of which the packet before may have had the first byte.
         let code_bytes = close_code.map_or(0, |_| CODE_BYTES).min(taken);
         let header = &rest[..taken - code_bytes];
         pieces.push(LayerKind::WebSocket, header.len(), told.to_string());
-        let left = bytes.saturating_sub(code_bytes as u64);
+        let left = match self.dissector.next(direction) {
+            Next::Payload(left) => left,
+            _ => 0,
+        };
         let here = left.min((rest.len() - taken) as u64) as usize;
         self.told(direction, &rest[taken..taken + here]);
         let payload = &rest[header.len()..taken + here];
         let mask = header.last_chunk::<4>().filter(|_| masked);
         let whole = header.len() == header_bytes(bytes, masked);
         match mask {
+            _ if header.is_empty() => pieces.noted(told, payload),
             _ if !whole => pieces.data("", payload),
             _ if compressed => pieces.compressed(payload),
             Some(mask) => pieces.masked(*mask, payload),
@@ -292,6 +301,11 @@ impl Flow {
         }
         taken + here
     }
+}
+
+/// Which rule was broken.
+fn broken(told: &[Protocol]) -> Option<&Protocol> {
+    { told.iter() }.find(|told| matches!(told.what, What::Broken { .. }))
 }
 
 /// How long the header of a frame is (RFC 6455 §5.2).
@@ -337,6 +351,15 @@ impl Way {
 struct Pieces {
     all: Vec<Piece>,
     bytes_max: usize,
+    /// The last part, while more data of its kind belongs to it.
+    open: Option<Open>,
+}
+
+/// Data that may go on.
+struct Open {
+    note: &'static str,
+    /// Its first bytes: one more than are shown, so that the text says that there are more.
+    first: Vec<u8>,
 }
 
 impl Pieces {
@@ -344,24 +367,52 @@ impl Pieces {
         Self {
             all: Vec::new(),
             bytes_max,
+            open: None,
         }
     }
 
     fn push(&mut self, kind: LayerKind, bytes: usize, text: String) {
         if bytes > 0 {
+            self.close();
             self.all.push(Piece { kind, bytes, text });
         }
     }
 
-    /// Data, with a note before it. What follows data without a header between belongs to it.
-    fn data(&mut self, note: &str, bytes: &[u8]) {
-        match self.all.last_mut() {
-            Some(last) if last.kind == LayerKind::Data => last.bytes += bytes.len(),
-            _ => {
-                let text = format!("{note}{}", Escaped(bytes, self.bytes_max));
-                self.push(LayerKind::Data, bytes.len(), text);
-            }
+    /// Data, with a note before it. It belongs to the data before it if that has the same note and nothing is between.
+    fn data(&mut self, note: &'static str, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
         }
+        if self.open.as_ref().is_none_or(|open| open.note != note) {
+            self.push(LayerKind::Data, bytes.len(), String::new());
+            let first = Vec::new();
+            self.open = Some(Open { note, first });
+        } else if let Some(last) = self.all.last_mut() {
+            last.bytes += bytes.len();
+        }
+        if let Some(Open { first, .. }) = &mut self.open {
+            let room = self.bytes_max.saturating_add(1) - first.len();
+            first.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
+    /// Gives the open part its text: once, since a body may hold thousands of blank lines.
+    fn close(&mut self) {
+        if let Some((open, last)) = self.open.take().zip(self.all.last_mut()) {
+            let Open { note, first } = open;
+            last.text = format!("{note}{}", Escaped(&first, self.bytes_max));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Piece> {
+        self.close();
+        self.all
+    }
+
+    /// Data of which something is to be said, a broken rule above all: a part of its own, whatever is before and behind.
+    fn noted(&mut self, note: &impl Display, bytes: &[u8]) {
+        let text = format!("{note}: {}", Escaped(bytes, self.bytes_max));
+        self.push(LayerKind::Data, bytes.len(), text);
     }
 
     fn masked(&mut self, mask: [u8; 4], bytes: &[u8]) {

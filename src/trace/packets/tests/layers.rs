@@ -1,6 +1,6 @@
 //! Layers from bytes: counts that add up, names by what came before, and bounds.
 
-use super::{ACK, SYN, Script, Segment, from_client, from_server, ipv6, tcp, udp};
+use super::{ACK, SYN, Script, Segment, from_client, from_server, ipv4, ipv6, tcp, udp};
 use crate::trace::packets::{Frame, Layer, LayerKind, Layers};
 
 use LayerKind::{Data, Http, Ipv4, Ipv6, Link, Tcp, Udp, WebSocket};
@@ -230,6 +230,123 @@ fn bytes_of_no_protocol_are_data_and_no_more_are_kept_than_asked_for() {
             .iter()
             .all(|layer| layer.kind == Http && layer.first.len() <= 4)
     );
+}
+
+#[test]
+fn a_broken_rule_behind_data_is_told() {
+    let mut taken = Taken::new(32);
+    taken.client(UPGRADE);
+    taken.server(SWITCHING);
+    let layers = taken.client(&[MASKED, b"\x81\x02hi"].concat());
+    assert_eq!(
+        counts(&layers),
+        [(WebSocket, 6), (Data, 5), (Data, 2), (Data, 2)]
+    );
+    let rule = "breaks the rules: a client's frame is not masked (RFC 6455 §5.1)";
+    assert_eq!(
+        texts(&layers)[1..],
+        [
+            "unmasked \"Hello\"",
+            &format!("{rule}: \"\\201\\2\""),
+            "\"hi\""
+        ]
+    );
+
+    let mut taken = Taken::new(32);
+    let upload = b"PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
+    let layers = taken.client(&[upload, &b"GET  HTTP/1.1\r\n\r\n"[..]].concat());
+    let expected = [(Http, upload.len() - 2), (Data, 2), (Data, 17)];
+    assert_eq!(counts(&layers), expected);
+    assert!(layers[2].text.starts_with("breaks the rules: "));
+
+    // Behind more frames than are told one by one.
+    let mut taken = Taken::new(32);
+    taken.client(UPGRADE);
+    taken.server(SWITCHING);
+    let layers = taken.client(&[&*MASKED.repeat(40), b"\x81\x02hi"].concat());
+    assert!(layers.len() < 64, "{}", layers.len());
+    let last = layers.last().expect("one at least");
+    assert!(last.text.ends_with(rule), "{last}");
+}
+
+#[test]
+fn data_that_goes_on_shows_its_bytes_or_that_there_are_more() {
+    for (bytes_max, text) in [
+        (32, "body \"ab\\r\\n\\r\\ncd\""),
+        (6, "body \"ab\\r\\n\\r\\n\"..."),
+        (2, "body \"ab\"..."),
+    ] {
+        let mut taken = Taken::new(bytes_max);
+        taken.client(REQUEST);
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        let layers = taken.server(&[&head[..], b"ab\r\n\r\ncd"].concat());
+        assert_eq!(counts(&layers), [(Http, head.len()), (Data, 8)]);
+        assert_eq!(texts(&layers)[1], text);
+    }
+}
+
+#[test]
+fn new_bytes_behind_those_that_were_sent_again_are_told_apart() {
+    let mut taken = Taken::new(32);
+    taken.client(b"ahoy");
+    taken.client -= 4;
+    let layers = taken.client(b"ahoy sailor");
+    assert_eq!(counts(&layers), [(Data, 4), (Data, 7)]);
+    assert_eq!(texts(&layers), ["sent again \"ahoy\"", "\" sailor\""]);
+}
+
+#[test]
+fn bytes_in_a_syn_come_before_those_of_the_next_segment() {
+    let mut taken = Taken::new(32);
+    let (first, second) = REQUEST.split_at(20);
+    // The numbers wrap between the SYN and its first byte.
+    let syn = Segment {
+        payload: first,
+        ..from_client(SYN, u32::MAX, 0)
+    };
+    assert_eq!(counts(&taken.segment(&syn)[3..]), [(Http, 20)]);
+    taken.segment(&from_server(SYN | ACK, 1999, 20));
+    taken.client = 20;
+    let layers = taken.client(second);
+    assert_eq!(counts(&layers), [(Http, second.len())]);
+    assert!(layers[0].text.starts_with("end of a head: "));
+    assert_eq!(counts(&taken.client(REQUEST)), [(Http, REQUEST.len())]);
+}
+
+#[test]
+fn the_code_of_a_close_may_be_cut() {
+    let close = b"\x88\x05\x03\xe8bye";
+    for cut in [2, 3] {
+        let mut taken = Taken::new(32);
+        taken.client(UPGRADE);
+        taken.server(SWITCHING);
+        assert_eq!(counts(&taken.server(&close[..cut])), [(WebSocket, cut)]);
+        let layers = taken.server(&[&close[cut..], b"\x89\x00"].concat());
+        assert_eq!(counts(&layers), [(Data, close.len() - cut), (WebSocket, 2)]);
+        assert!(layers[0].text.starts_with("close 1000, fin: "));
+        assert_eq!(layers[1].text, "ping 0 bytes, fin");
+    }
+}
+
+#[test]
+fn headers_that_are_not_counted_end_the_reading_at_the_link() {
+    let whole = tcp(&Segment {
+        payload: REQUEST,
+        ..from_client(ACK, 1000, 2000)
+    });
+    let tag = [0x81, 0, 0, 5];
+    let tagged = [&whole[..12], &tag, &whole[12..]].concat();
+    let layers = Taken::new(32).frame(&tagged);
+    assert_eq!(counts(&layers), [(Link, 14), (Data, tagged.len() - 14)]);
+    assert_eq!(texts(&layers)[1], "behind a VLAN tag or MACsec, not read");
+
+    // RFC 4302: TCP is next, then a length in words without the first two.
+    let mut authentication = vec![6, 1, 0, 0];
+    authentication.extend([0; 8]);
+    authentication.extend(&whole[34..]);
+    let behind = ipv4(51, &authentication);
+    let layers = Taken::new(32).frame(&behind);
+    assert_eq!(counts(&layers), [(Link, 14), (Data, behind.len() - 14)]);
 }
 
 #[test]
