@@ -83,7 +83,7 @@ pub(crate) enum Event<'d> {
         token: Token,
         unsent: Option<SendBuf>,
     },
-    /// The listener took everybody who waited and is closed: the answer to `stop_listening`.
+    /// The listener is closed: the answer to `stop_listening`, which took in everybody who waited, or to `close_listener`.
     ListenerClosed { listener: ListenerId },
     /// Somebody used the waker.
     Woken,

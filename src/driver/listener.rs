@@ -7,8 +7,9 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
-use crate::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption, ToldFd};
+use crate::sys::{self, Address, Family, Kind, Mode, POLLIN, PollFd, Probe, SocketOption, ToldFd};
 
 /// Names one of a driver's listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,14 @@ impl Listener {
             address,
             backlog: backlog.unsigned_abs(),
         })
+    }
+
+    /// poll(2) with no wait: whether a client waits in the queue, told without a descriptor for him. accept4(2) answers
+    /// EMFILE before it looks.
+    pub(super) fn has_waiting(&self, probe: &mut impl Probe) -> bool {
+        let mut fds = [PollFd::new(self.fd.as_fd(), POLLIN)];
+        // EINVAL and ENOMEM answer nothing: then somebody may wait.
+        !matches!(sys::poll(probe, &mut fds, Some(Duration::ZERO)), Ok(0))
     }
 
     /// The same socket once more, for another worker: Unix sockets cannot share an address (EOPNOTSUPP), so their

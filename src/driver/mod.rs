@@ -131,9 +131,14 @@ pub(crate) trait Driver: Sized {
     fn listen(&mut self, listener: Listener) -> io::Result<ListenerId>;
 
     /// Accepts what already waits in the listener's queue, then closes it: closing it first would reset those clients.
-    /// Answered by `ListenerClosed`. While the table is full they wait, and so does the answer. Who comes later is taken
-    /// in too, up to as many as the queue could hold when this was called.
+    /// Answered by `ListenerClosed`. While the table is full, or no descriptor is left, they wait, and so does the answer;
+    /// where nobody waits it comes all the same. Who comes later is taken in too, up to as many as the queue could hold when
+    /// this was called.
     fn stop_listening(&mut self, listener: ListenerId);
+
+    /// Closes a listener at once; the kernel resets who waits in its queue. Answered by `ListenerClosed`, once for this and
+    /// `stop_listening` together.
+    fn close_listener(&mut self, listener: ListenerId);
 
     /// Begins to connect. Answered by `Connected`, or `Failed` with [`Op::Connect`].
     ///

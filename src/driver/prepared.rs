@@ -92,6 +92,8 @@ impl Driver for Prepared {
 
     fn stop_listening(&mut self, _listener: ListenerId) {}
 
+    fn close_listener(&mut self, _listener: ListenerId) {}
+
     fn connect(&mut self, _to: &Address, _from: Option<&Address>) -> io::Result<Token> {
         Err(io::ErrorKind::Unsupported.into())
     }

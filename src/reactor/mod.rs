@@ -72,8 +72,8 @@ pub(crate) struct Reactor<D: Driver, S: Service> {
     cork: Vec<u8>,
     mailbox: Arc<Mailbox<S::Mail>>,
     listeners: Vec<ListenerId>,
-    /// How many listeners are open, those that are about to close included.
-    listening: usize,
+    /// Listeners that take in who waits, and are closed then.
+    closing: Vec<ListenerId>,
     /// When a stop that was asked for becomes abrupt.
     stop_at: Option<Tick>,
     figures: Figures,
@@ -119,7 +119,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
             cork: Vec::new(),
             mailbox,
             listeners: Vec::new(),
-            listening: 0,
+            closing: Vec::new(),
             stop_at: None,
             figures: Figures::default(),
             busy_poll: Duration::ZERO,
@@ -142,7 +142,6 @@ impl<D: Driver, S: Service> Reactor<D, S> {
     pub(crate) fn listen(&mut self, listener: Listener) -> io::Result<ListenerId> {
         let id = self.driver.listen(listener)?;
         self.listeners.push(id);
-        self.listening += 1;
         Ok(id)
     }
 
@@ -183,7 +182,8 @@ impl<D: Driver, S: Service> Reactor<D, S> {
 
     /// Whether a stop was asked for and everything is over.
     pub(crate) fn is_finished(&self) -> bool {
-        self.stop_at.is_some() && self.live == 0 && self.listening == 0 && self.reach.is_quiet()
+        let listening = !self.listeners.is_empty() || !self.closing.is_empty();
+        self.stop_at.is_some() && self.live == 0 && !listening && self.reach.is_quiet()
     }
 
     /// Whether the time to finish after a stop has passed.
@@ -236,6 +236,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         self.stop_at = Some(self.shared.now.after(self.shared.timeouts.stop));
         for listener in std::mem::take(&mut self.listeners) {
             self.driver.stop_listening(listener);
+            self.closing.push(listener);
         }
         self.give_up_connecting();
         for token in self.tokens() {

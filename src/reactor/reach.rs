@@ -150,6 +150,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         if let Some(place) = place {
             self.listeners.swap_remove(place);
             self.driver.stop_listening(listener);
+            self.closing.push(listener);
             self.wants_a_turn();
         }
     }

@@ -131,7 +131,7 @@ impl<D: Driver, S: Service> Reactor<D, S> {
                     self.figures.accept_failures += 1;
                     events::accept_failed(&error);
                 }
-                Event::ListenerClosed { .. } => self.listening -= 1,
+                Event::ListenerClosed { listener } => self.closing.retain(|id| *id != listener),
                 Event::Connected { token } => self.connected(token),
                 Event::Datagram {
                     socket,
@@ -300,6 +300,9 @@ impl<D: Driver, S: Service> Reactor<D, S> {
         let now = self.shared.now;
         if self.stop_at.is_some_and(|at| at <= now) {
             self.stop_at = Some(Tick::NEVER);
+            for listener in &self.closing {
+                self.driver.close_listener(*listener);
+            }
             self.give_up_connecting();
             for token in self.tokens() {
                 self.with_connection(token, |connection, _, _| {

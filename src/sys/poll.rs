@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "system calls of the C library")]
 
 use super::epoll::milliseconds_up;
-use super::hook::{a_signal_ends_it, answered, ask};
+use super::hook::{a_signal_ends_it, answered, ask, retry};
 use super::{Call, Probe};
 use std::fmt::{self, Debug, Formatter};
 use std::io;
@@ -74,7 +74,8 @@ impl Debug for PollFd<'_> {
 /// Waits until a descriptor is ready, and answers how many are (`poll(2)`).
 ///
 /// Blocks for at most `timeout`, rounded *up* to whole milliseconds, forever with `None`, not at all with zero. 0 means
-/// that the time passed, or that a signal ended the wait: look at the clock.
+/// that the time passed, or that a signal ended the wait: look at the clock. A signal ends no wait of zero: 0 means there
+/// that nothing is ready.
 ///
 /// # Errors
 ///
@@ -103,12 +104,17 @@ pub fn poll(
     for fd in &mut *fds {
         fd.0.revents = 0;
     }
-    let attempt = ask(probe, &Call::Poll { fds, timeout }).and_then(|_| {
+    let mut attempt = || {
+        ask(probe, &Call::Poll { fds, timeout })?;
         let count = fds.len() as libc::nfds_t;
         // SAFETY: the kernel writes to `count` entries of `fds`, which is as long, ours alone, and laid out as `pollfd`
         // (`repr(transparent)` beside a zero-sized marker).
         let answer = unsafe { libc::poll(fds.as_mut_ptr().cast(), count, time) };
         answered(probe, &Call::Poll { fds, timeout }, answer as isize)
-    });
-    a_signal_ends_it(attempt)
+    };
+    if time == 0 {
+        retry(attempt)
+    } else {
+        a_signal_ends_it(attempt())
+    }
 }

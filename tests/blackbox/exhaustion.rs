@@ -5,12 +5,12 @@
 //!   200 clients ──▶ listener's queue ──▶ as many as there is room for ──▶ leave ──▶ the next ones
 //! ```
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::peer::Peer;
-use crate::server::{PROGRAM, Server, eventually, on_each_backend};
+use crate::server::{PROGRAM, Server, eventually, on_each_backend, rest_of};
 
 const CLIENTS: usize = 200;
 const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -162,18 +162,29 @@ fn it_listens_when_every_worker_has_its_descriptors() {
 }
 
 #[test]
-fn who_cannot_have_all_workers_does_not_say_that_it_listens() {
+fn who_cannot_have_all_workers_ends_and_does_not_say_that_it_listens() {
     on_each_backend(|backend| {
-        // Enough to bind, but not for what the workers open.
-        let script = "ulimit -n 24; exec \"$@\"";
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "sh", PROGRAM, "serve", "--backend", backend]);
-        command.args(["--workers", "16", "--listen", "127.0.0.1:0"]);
-        let output = command.output().expect("a shell");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{backend}: {error}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{backend}");
-        let advice = error.contains("Too many open files");
-        assert!(advice && error.lines().count() == 1, "{backend}: {error}");
+        // Enough to bind, but not for what the workers open: those who come first take all descriptors, and have to stop
+        // with none left.
+        for descriptors in 21..30 {
+            let script = format!("ulimit -n {descriptors}; exec \"$@\"");
+            let mut command = Command::new("sh");
+            command.args(["-c", &script, "sh", PROGRAM, "serve", "--backend", backend]);
+            command.args(["--workers", "16", "--listen", "127.0.0.1:0"]);
+            let streams = command.stdin(Stdio::null()).stdout(Stdio::piped());
+            let mut process = streams.stderr(Stdio::piped()).spawn().expect("a shell");
+            let mut status = None;
+            eventually("the server ends", || {
+                status = process.try_wait().expect("our child");
+                status.is_some()
+            });
+            let code = status.expect("it has ended").code();
+            let error = rest_of(process.stderr.take().expect("piped"));
+            assert_eq!(code, Some(1), "{backend}: {error}");
+            let printed = rest_of(process.stdout.take().expect("piped"));
+            assert_eq!(printed, "", "{backend}");
+            let advice = error.contains("Too many open files");
+            assert!(advice && error.lines().count() == 1, "{backend}: {error}");
+        }
     });
 }

@@ -236,6 +236,41 @@ pub(super) fn stopping_with_a_full_table_turns_nobody_away<R: Rig>() {
     assert!(run.rig.connect(&run.address.clone()).is_err());
 }
 
+pub(super) fn closing_a_listener_at_once_resets_who_waits<R: Rig>() {
+    let mut run = Run::<R>::with(&Config {
+        connections_max: 2,
+        ..config()
+    });
+    let listener = run.listener;
+    let mut peers = crowd(&mut run, 6);
+    run.until("two of them", |seen| super::run::accepted(seen).len() == 2);
+    run.driver().stop_listening(listener);
+    run.settle();
+    let closed = |seen: &Seen| matches!(seen, Seen::ListenerClosed(_));
+    assert!(!run.seen.iter().any(closed), "four still wait");
+    run.driver().close_listener(listener);
+    until_stopped(&mut run, listener);
+    assert_eq!(run.accepted().len(), 2);
+    for token in run.accepted() {
+        run.send_all(token, pooled(b"stay"));
+    }
+    let (inside, outside) = peers.split_at_mut(2);
+    for peer in inside {
+        assert_eq!(run.hear(peer, 4), b"stay");
+    }
+    for peer in outside {
+        assert_eq!(run.hear_all(peer), (Vec::new(), Heard::Reset));
+    }
+    // Neither needs the other, and each is void for a listener that is gone.
+    run.driver().close_listener(listener);
+    run.driver().close_listener(ListenerId(77));
+    run.assert_silence();
+    let other = run.rig.listener(Family::Inet, 16);
+    let other = run.driver().listen(other).expect("listen");
+    run.driver().close_listener(other);
+    until_stopped(&mut run, other);
+}
+
 pub(super) fn two_listeners_keep_apart<R: Rig>() {
     let mut run = Run::<R>::new();
     let other = run.rig.listener(Family::Unix, 16);

@@ -144,6 +144,7 @@ macro_rules! contract {
                 stopping_takes_in_all_who_wait
                 stopping_while_paused_takes_in_all_who_wait
                 stopping_with_a_full_table_turns_nobody_away
+                closing_a_listener_at_once_resets_who_waits
                 two_listeners_keep_apart
                 a_client_that_is_gone_before_the_accept_does_no_harm;
             connect:
@@ -242,6 +243,7 @@ macro_rules! poller {
             contract!(Rig);
             sleeping!(Rig);
             alone!(exhaustion: running_out_of_descriptors_turns_nobody_away on Rig);
+            alone!(exhaustion: stopping_without_a_descriptor_ends_when_nobody_waits on Rig);
         }
     };
 }
@@ -256,6 +258,7 @@ macro_rules! uring {
             sleeping!(Rig);
             ring!(Rig);
             alone!(ring: a_ring_needs_no_descriptors on Rig);
+            alone!(exhaustion: stopping_without_a_descriptor_ends_when_nobody_waits on Rig);
         }
     };
 }

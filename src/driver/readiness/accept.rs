@@ -113,8 +113,17 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
                 }
                 AcceptError::NotReady => {
                     if listening.stopping.is_some() {
-                        self.close_listener(id);
+                        self.close_now(id);
                     }
+                    None
+                }
+                // The kernel looks for a descriptor before it looks for a client: this may be the answer though nobody
+                // waits.
+                AcceptError::Exhausted | AcceptError::Listener
+                    if listening.stopping.is_some()
+                        && !listening.listener.has_waiting(&mut self.probe) =>
+                {
+                    self.close_now(id);
                     None
                 }
                 AcceptError::Exhausted | AcceptError::Listener => self.exhausted(id, Some(error)),
@@ -125,7 +134,7 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
     fn accepted(&mut self, id: ListenerId, fd: ToldFd) -> Option<Event<'static>> {
         let listener = id;
         match self.listening(id)?.stopping.as_mut() {
-            Some(0) => self.close_listener(id),
+            Some(0) => self.close_now(id),
             Some(left) => {
                 *left -= 1;
                 self.accept_again(id);
@@ -223,7 +232,8 @@ impl<L: Poller, P: Probe> Readiness<L, P> {
         }
     }
 
-    fn close_listener(&mut self, id: ListenerId) {
+    /// Closes a listener, whoever waits there.
+    pub(super) fn close_now(&mut self, id: ListenerId) {
         let place = self.listeners.get_mut(id.0 as usize);
         if let Some(listening) = place.and_then(Option::take) {
             // Workers may share a Unix listener: then closing our descriptor does not take it from our poller.

@@ -235,6 +235,10 @@ impl<L: Poller, P: Probe> Driver for Readiness<L, P> {
         self.stop_accepting(listener);
     }
 
+    fn close_listener(&mut self, listener: ListenerId) {
+        self.close_now(listener);
+    }
+
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
         let probe = &mut self.probe;
         let fd = sys::socket(probe, to.family(), Kind::Stream, Mode::Nonblocking)?;

@@ -135,6 +135,20 @@ impl Driver for Sim {
         }
     }
 
+    fn close_listener(&mut self, listener: ListenerId) {
+        let Some(listening) = self.listening(listener) else {
+            return;
+        };
+        listening.stopping = true;
+        let address = listening.address().clone();
+        // The port is closed in the next turn, as one that has taken in everybody.
+        let mut world = self.world.borrow_mut();
+        let waiting = world.ports.get_mut(&address).map(|port| &mut port.waiting);
+        for link in waiting.into_iter().flat_map(std::mem::take) {
+            link.borrow_mut().driver_reset = true;
+        }
+    }
+
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
         let mut world = self.world.borrow_mut();
         let source = match from {

@@ -242,6 +242,16 @@ impl<P: Probe> Uring<P> {
         }
     }
 
+    /// Closes the listener as soon as no accept is in flight any more, whoever waits there.
+    pub(super) fn close_without_accepting(&mut self, id: ListenerId) {
+        if let Some(Some(listening)) = self.listeners.get_mut(id.0 as usize) {
+            listening.stopping = Some(0);
+            listening.exhausted = false;
+            self.cancel_accepts(id);
+            self.finish_stop(id);
+        }
+    }
+
     /// When no accept is in flight any more, takes the clients that still wait, and closes.
     fn finish_stop(&mut self, id: ListenerId) {
         let Some(place) = self.listeners.get_mut(id.0 as usize) else {
@@ -286,6 +296,10 @@ impl<P: Probe> Uring<P> {
                 Err(error) => match sys::accept_error(&error) {
                     AcceptError::ThisConnection => {}
                     AcceptError::NotReady | AcceptError::Listener => left = 0,
+                    // The kernel looks for a descriptor before it looks for a client.
+                    AcceptError::Exhausted if !listening.listener.has_waiting(&mut self.probe) => {
+                        left = 0;
+                    }
                     AcceptError::Exhausted => {
                         listening.exhausted = true;
                         self.retry_at = Some(Instant::now() + RETRY);

@@ -303,6 +303,10 @@ impl<P: Probe> Driver for Uring<P> {
         self.stop_accepting(listener);
     }
 
+    fn close_listener(&mut self, listener: ListenerId) {
+        self.close_without_accepting(listener);
+    }
+
     fn connect(&mut self, to: &Address, from: Option<&Address>) -> io::Result<Token> {
         let fd = sys::socket(&mut self.probe, to.family(), Kind::Stream, Mode::Blocking)?;
         let fd = ToldFd::from(fd);

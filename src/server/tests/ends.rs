@@ -165,6 +165,8 @@ fn a_stop_ends_also_those_who_come_while_the_queue_is_emptied() {
         }
         let finished = turn_until(&mut server, |server| server.reactor.is_finished());
         assert!(finished, "{stops} stops");
+        // The first kept the only place for as long as it could.
+        assert_eq!(server.reactor.figures().accepted, 1, "{stops} stops");
     }
 }
 
