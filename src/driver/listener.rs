@@ -9,7 +9,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::sys::{self, Address, Family, Kind, Mode, POLLIN, PollFd, Probe, SocketOption, ToldFd};
+use crate::sys::{
+    self, Address, Family, Kind, Mode, POLLIN, PollFd, Probe, SocketOption, ThreadProbe, ToldFd,
+};
 
 /// Names one of a driver's listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ impl Listener {
     /// workers share the socket.
     pub(crate) fn duplicate(&self) -> io::Result<Self> {
         Ok(Self {
-            fd: self.fd.as_fd().try_clone_to_owned()?.into(),
+            fd: sys::duplicate(&mut ThreadProbe, self.fd.as_fd())?.into(),
             address: self.address.clone(),
             backlog: self.backlog,
         })

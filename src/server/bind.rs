@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::BackendError;
 use crate::driver::{ListenOptions, Listener};
-use crate::sys::{self, Address, Kind, Mode, SocketOption, ThreadProbe, ToldFd, UnixName};
+use crate::sys::{
+    self, Address, FileKind, Kind, Mode, SocketOption, ThreadProbe, ToldFd, UnixName,
+};
 
 /// Why a server does not start.
 #[derive(Debug)]
@@ -168,8 +169,7 @@ impl Binding {
         let mut bound = self.bind_shared(address, None)?;
         bound.path = Some(OwnedPath::new(path).map_err(listen)?);
         if let Some(mode) = self.unix_mode {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-                .map_err(listen)?;
+            sys::chmod(&mut ThreadProbe, path, mode).map_err(listen)?;
         }
         Ok(bound)
     }
@@ -206,18 +206,18 @@ pub(super) fn clear_stale(address: &Address, path: &Path, kind: Kind) -> Result<
             problem,
         })
     };
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+    let probe = &mut ThreadProbe;
+    let Ok(stat) = sys::lstat(probe, path) else {
         return Ok(());
     };
-    if !metadata.file_type().is_socket() {
+    if stat.kind != FileKind::Socket {
         return taken("the path exists and is not a socket; remove it or choose another path");
     }
-    let probe = &mut ThreadProbe;
     let connected = sys::socket(probe, address.family(), kind, Mode::Nonblocking)
         .map(ToldFd::from)
         .and_then(|fd| sys::connect(probe, fd.as_fd(), address));
     match connected.as_ref().map_err(io::Error::raw_os_error) {
-        Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path).or_else(|_| {
+        Err(Some(libc::ECONNREFUSED)) => sys::unlink(probe, path).or_else(|_| {
             taken("the path is a socket that nobody listens on, and it cannot be removed")
         }),
         Err(Some(libc::EACCES | libc::EPERM)) => taken("the path is a socket of another user"),
@@ -234,21 +234,24 @@ pub(super) struct OwnedPath {
 
 impl OwnedPath {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::symlink_metadata(path)?;
         Ok(Self {
             path: path.to_owned(),
-            identity: (metadata.dev(), metadata.ino()),
+            identity: identity(path)?,
         })
     }
 }
 
+/// What tells the file of a name from every other one that there is now.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let stat = sys::lstat(&mut ThreadProbe, path)?;
+    Ok((stat.device, stat.inode))
+}
+
 impl Drop for OwnedPath {
     fn drop(&mut self) {
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
-        if ours {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
             // Nobody is left to tell if it fails; the next start finds a stale socket and removes it.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = sys::unlink(&mut ThreadProbe, &self.path);
         }
     }
 }

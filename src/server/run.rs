@@ -152,6 +152,10 @@ impl Bound {
         for address in self.addresses() {
             events::listening(address);
         }
+        #[cfg(feature = "trace")]
+        if let (Some(log), Some(trace)) = (&self.server.access_log, &self.server.trace) {
+            log.watch(trace);
+        }
         let common = Common {
             backend: self.chosen.backend,
             config: self.driver_config(),

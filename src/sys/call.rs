@@ -39,7 +39,8 @@ pub enum Call<'a> {
     Setsockopt { fd: i32, level: i32, option: i32, value: OptionValue },
     /// `getsockopt(2)`; `value` is known afterwards.
     Getsockopt { fd: i32, level: i32, option: i32, value: Option<OptionValue> },
-    /// `fcntl(2)` with `F_GETFL` (then the answer is the flags) or `F_SETFL`.
+    /// `fcntl(2)` with `F_GETFL` (then the answer is the flags), `F_SETFL`, or `F_DUPFD_CLOEXEC` (then `flags` is the lowest
+    /// number that the copy may have).
     Fcntl { fd: i32, command: i32, flags: i32 },
 
     // Bytes move.
@@ -91,8 +92,14 @@ pub enum Call<'a> {
     // Files, limits, threads.
     /// `openat2(2)`
     Openat2 { dir: i32, path: &'a Path, flags: u64, resolve: u64 },
-    /// `openat(2)`; `dir` may be `AT_FDCWD`.
-    Openat { dir: i32, path: &'a Path, flags: i32 },
+    /// `openat(2)`; `dir` may be `AT_FDCWD`, and `mode` counts only with `O_CREAT`.
+    Openat { dir: i32, path: &'a Path, flags: i32, mode: u32 },
+    /// `newfstatat(2)`, the call behind `lstat`; `mode` and `size` are known afterwards.
+    Newfstatat { dir: i32, path: &'a Path, mode: u32, size: u64, flags: i32 },
+    /// `chmod(2)`
+    Chmod { path: &'a Path, mode: u32 },
+    /// `unlink(2)`
+    Unlink { path: &'a Path },
     /// `fstat(2)`; `mode` and `size` are known afterwards.
     Fstat { fd: i32, mode: u32, size: u64 },
     /// `getdents64(2)`; `bytes` is the whole buffer.
@@ -237,6 +244,9 @@ impl Call<'_> {
             Call::IoUringRegister { .. } => "io_uring_register",
             Call::Openat2 { .. } => "openat2",
             Call::Openat { .. } => "openat",
+            Call::Newfstatat { .. } => "newfstatat",
+            Call::Chmod { .. } => "chmod",
+            Call::Unlink { .. } => "unlink",
             Call::Fstat { .. } => "fstat",
             Call::Getdents64 { .. } => "getdents64",
             Call::Getrlimit { .. } => "getrlimit",

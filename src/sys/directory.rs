@@ -30,7 +30,23 @@ use std::path::Path;
 /// descriptors; `InvalidInput`: the path holds a NUL.
 pub fn open_directory(probe: &mut impl Probe, path: &Path) -> io::Result<OwnedFd> {
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
-    open(probe, libc::AT_FDCWD, path, flags)
+    open(probe, libc::AT_FDCWD, path, flags, 0)
+}
+
+/// Opens a file to append to, and creates it with the permission bits `mode` if there is none (`open(2)`, which the C
+/// library makes `openat(2)`).
+///
+/// Each [`write`](super::write()) goes to the end, wherever that is by then. Not waited for (`O_NONBLOCK`): a FIFO that
+/// nobody reads is refused; a file is always ready.
+///
+/// # Errors
+///
+/// ENOENT: no such directory; EACCES, EROFS: not for us; EISDIR: a directory; ENXIO: a FIFO without a reader, or a socket;
+/// EMFILE, ENFILE: out of descriptors; ENOSPC, EDQUOT: no room for a new name; `InvalidInput`: the path holds a NUL.
+pub fn open_append(probe: &mut impl Probe, path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND;
+    let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    open(probe, libc::AT_FDCWD, path, flags, mode)
 }
 
 /// What a step of [`openat`] leads to.
@@ -63,16 +79,27 @@ pub fn openat(
         Step::File => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
     };
     let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    open(probe, dir.as_raw_fd(), name, flags)
+    open(probe, dir.as_raw_fd(), name, flags, 0)
 }
 
-fn open(probe: &mut impl Probe, dir: i32, path: &Path, flags: i32) -> io::Result<OwnedFd> {
+fn open(
+    probe: &mut impl Probe,
+    dir: i32,
+    path: &Path,
+    flags: i32,
+    mode: u32,
+) -> io::Result<OwnedFd> {
     let name = CString::new(path.as_os_str().as_bytes())?;
-    let call = Call::Openat { dir, path, flags };
+    let call = Call::Openat {
+        dir,
+        path,
+        flags,
+        mode,
+    };
     let fd = retry(|| {
         ask(probe, &call)?;
-        // SAFETY: `name` ends in NUL and lives through the call. No flag asks for a mode argument.
-        let answer = unsafe { libc::openat(dir, name.as_ptr(), flags) };
+        // SAFETY: `name` ends in NUL and lives through the call. A mode that no flag asks for is not looked at.
+        let answer = unsafe { libc::openat(dir, name.as_ptr(), flags, mode) };
         answered(probe, &call, answer as isize)
     })?;
     // SAFETY: `fd` is open and nobody else's, kept true by the kernel, which has just made it.
@@ -151,6 +178,7 @@ impl<'b> Iterator for Entries<'b> {
             libc::DT_REG => Some(FileKind::Regular),
             libc::DT_DIR => Some(FileKind::Directory),
             libc::DT_LNK => Some(FileKind::Link),
+            libc::DT_SOCK => Some(FileKind::Socket),
             _ => Some(FileKind::Other),
         };
         let name = &name[..end];

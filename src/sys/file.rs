@@ -104,7 +104,9 @@ pub enum FileKind {
     Directory,
     /// A symbolic link. What was opened is never one, unless `O_PATH` and `O_NOFOLLOW` asked for it.
     Link,
-    /// A FIFO, socket or device, or what the kernel does not say.
+    /// The name of a Unix socket (`unix(7)`).
+    Socket,
+    /// A FIFO or device, or what the kernel does not say.
     Other,
 }
 
@@ -119,6 +121,29 @@ pub struct FileStat {
     pub modified_seconds: i64,
     /// The rest of that time, in nanoseconds below one second.
     pub modified_nanos: u32,
+    /// The file system it is on; with `inode` it tells whether two names stand for the same thing.
+    pub device: u64,
+    /// Its number there. May be given to another once it is gone.
+    pub inode: u64,
+}
+
+impl From<&libc::stat64> for FileStat {
+    fn from(stat: &libc::stat64) -> Self {
+        FileStat {
+            kind: match stat.st_mode & libc::S_IFMT {
+                libc::S_IFREG => FileKind::Regular,
+                libc::S_IFDIR => FileKind::Directory,
+                libc::S_IFLNK => FileKind::Link,
+                libc::S_IFSOCK => FileKind::Socket,
+                _ => FileKind::Other,
+            },
+            bytes: stat.st_size as u64,
+            modified_seconds: stat.st_mtime,
+            modified_nanos: stat.st_mtime_nsec as u32,
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        }
+    }
 }
 
 /// Says what a descriptor stands for (`fstat(2)`). Never waits on a local file system.
@@ -156,17 +181,7 @@ pub fn fstat(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<FileStat>
         };
         told(probe, &call, result)
     })?;
-    Ok(FileStat {
-        kind: match stat.st_mode & libc::S_IFMT {
-            libc::S_IFREG => FileKind::Regular,
-            libc::S_IFDIR => FileKind::Directory,
-            libc::S_IFLNK => FileKind::Link,
-            _ => FileKind::Other,
-        },
-        bytes: stat.st_size as u64,
-        modified_seconds: stat.st_mtime,
-        modified_nanos: stat.st_mtime_nsec as u32,
-    })
+    Ok(FileStat::from(&stat))
 }
 
 /// Reads a file at an offset, in bytes, and moves no file position (`pread(2)`).

@@ -21,7 +21,8 @@
 //!           shutdown ─ recv until 0 ─ close
 //!
 //!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
-//!   files to send: open_directory, openat2 or openat, fstat, getdents64, pin_thread, block wait (signals), trim_heap,
+//!   files to send: open_directory, openat2 or openat, fstat, getdents64; names of Unix sockets: lstat chmod unlink;
+//!   a log: open_append; pin_thread, block wait (signals), trim_heap,
 //!   what the kernel does with them: tcp_info, diag_socket, packet_socket recv_packet packet_statistics
 //!   RingReceive: one operation that outlives its call
 //! ```
@@ -72,6 +73,7 @@ mod hook;
 mod netlink;
 mod options;
 mod packet;
+mod path;
 mod poll;
 mod probe;
 mod random;
@@ -101,7 +103,7 @@ pub use affinity::{allowed_cpus, pin_thread};
 pub use call::{Call, OptionValue};
 pub use count::{Count, Counts, Figures, RingFigures};
 pub use datagram::{Received, recvfrom, sendto};
-pub use directory::{Entries, Entry, Step, getdents64, open_directory, openat};
+pub use directory::{Entries, Entry, Step, getdents64, open_append, open_directory, openat};
 pub use dynamic::{Dynamic, Watch};
 pub use end::{How, close, shutdown};
 pub use epoll::{
@@ -119,6 +121,7 @@ pub use packet::{
     Captured, FilterOp, PacketStatistics, attach_filter, bind_interface, interface_index,
     interface_kind, packet_socket, packet_statistics, recv_packet,
 };
+pub use path::{chmod, lstat, unlink};
 pub use poll::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, PollFd, poll};
 pub use probe::{Aside, Probe, Silent, Verdict};
 pub use random::getrandom;
@@ -135,8 +138,8 @@ pub use rlimit::{memlock, nofile, raise_nofile};
 pub use show::{Arguments, Escaped};
 pub use signal::{block, restore_sigpipe, unblock, wait};
 pub use socket::{
-    Family, Kind, Mode, accept4, accept4_from, bind, connect, getpeername, getsockname, listen,
-    set_mode, socket,
+    Family, Kind, Mode, accept4, accept4_from, bind, connect, duplicate, getpeername, getsockname,
+    listen, set_mode, socket,
 };
 pub use strace::Strace;
 pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};

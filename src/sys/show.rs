@@ -15,12 +15,12 @@ use super::flags::{
 use super::{Address, Call, EpollEvent, OptionValue, UnixName, errno_name};
 use std::fmt::{self, Display, Formatter, Write};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 pub(super) mod values;
 
 use values::{
-    Event, KernelName, List, Name, OptionName, Parts, Polled, Text, Time, Value, failure, how_name,
+    Directory, Event, KernelName, List, Name, OptionName, Parts, PathText, Polled, Stat, Text,
+    Time, Value, failure, how_name,
 };
 
 /// A call, what came of it, and how many bytes of data are shown.
@@ -409,6 +409,7 @@ impl Shown<'_> {
                 write!(f, "{fd}, {}", OneOf(command, flags::FCNTL_COMMANDS))?;
                 match command {
                     libc::F_SETFL => write!(f, ", {}", FileFlags(flags)),
+                    libc::F_DUPFD_CLOEXEC => write!(f, ", {flags}"),
                     _ => Ok(()),
                 }
             }
@@ -418,7 +419,7 @@ impl Shown<'_> {
                 flags,
                 resolve,
             } => {
-                let path = Text(path.as_os_str().as_bytes(), usize::MAX);
+                let path = PathText(path);
                 let flags = Bits(flags, flags::OPEN_FLAGS);
                 let resolve = Bits(resolve, flags::RESOLVE_FLAGS);
                 write!(
@@ -426,22 +427,35 @@ impl Shown<'_> {
                     "{dir}, {path}, {{flags=O_RDONLY|{flags}, resolve={resolve}}}, 24"
                 )
             }
-            Call::Openat { dir, path, flags } => {
-                let path = Text(path.as_os_str().as_bytes(), usize::MAX);
-                let flags = Bits(flags as u64, flags::OPEN_FLAGS);
-                match dir {
-                    libc::AT_FDCWD => write!(f, "AT_FDCWD, {path}, O_RDONLY|{flags}"),
-                    _ => write!(f, "{dir}, {path}, O_RDONLY|{flags}"),
+            Call::Openat {
+                dir,
+                path,
+                flags,
+                mode,
+            } => {
+                let (access, rest) = (flags & libc::O_ACCMODE, flags & !libc::O_ACCMODE);
+                let access = OneOf(access, flags::ACCESS_MODES);
+                let rest = Bits(rest as u64, flags::OPEN_FLAGS);
+                write!(f, "{}, {}, {access}|{rest}", Directory(dir), PathText(path))?;
+                match flags & libc::O_CREAT {
+                    0 => Ok(()),
+                    _ => write!(f, ", 0{mode:03o}"),
                 }
             }
-            Call::Fstat { fd, mode, size } => {
-                let (kind, rest) = ((mode & libc::S_IFMT) as i32, mode & !libc::S_IFMT);
-                if mode == 0 {
-                    return write!(f, "{fd}, {{}}");
-                }
-                let kind = OneOf(kind, flags::FILE_TYPES);
-                write!(f, "{fd}, {{st_mode={kind}|0{rest:o}, st_size={size}}}")
+            Call::Newfstatat {
+                dir,
+                path,
+                mode,
+                size,
+                flags,
+            } => {
+                let flags = Bits(flags as u64, flags::AT_FLAGS);
+                let (dir, path, stat) = (Directory(dir), PathText(path), Stat { mode, size });
+                write!(f, "{dir}, {path}, {stat}, {flags}")
             }
+            Call::Chmod { path, mode } => write!(f, "{}, 0{mode:03o}", PathText(path)),
+            Call::Unlink { path } => write!(f, "{}", PathText(path)),
+            Call::Fstat { fd, mode, size } => write!(f, "{fd}, {}", Stat { mode, size }),
             Call::Getdents64 { fd, bytes } => {
                 write!(f, "{fd}, [{} bytes], {}", self.filled(), bytes.len())
             }

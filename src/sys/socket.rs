@@ -322,6 +322,32 @@ pub fn getpeername(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<Add
     })
 }
 
+/// Makes another descriptor for the same open file or socket (`fcntl(2)`, `F_DUPFD_CLOEXEC`).
+///
+/// Both share everything but their numbers: a socket is closed when both are, and the mode of one is that of the other.
+/// Not 0, 1 or 2, which programs take for the standard streams.
+///
+/// # Errors
+///
+/// EMFILE: out of descriptors.
+pub fn duplicate(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const LOWEST: i32 = 3;
+    let fd = fd.as_raw_fd();
+    let call = Call::Fcntl {
+        fd,
+        command: libc::F_DUPFD_CLOEXEC,
+        flags: LOWEST,
+    };
+    let copy = retry(|| {
+        ask(probe, &call)?;
+        // SAFETY: F_DUPFD_CLOEXEC takes an integer and shares no memory.
+        let answer = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, LOWEST) };
+        answered(probe, &call, answer as isize)
+    })?;
+    // SAFETY: `copy` is open and nobody else's, kept true by the kernel, which has just made it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy as i32) })
+}
+
 /// Makes a descriptor that came from elsewhere blocking or non-blocking (two `fcntl(2)` calls: read the flags, set
 /// them).
 ///

@@ -4,11 +4,12 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use longshore::sys::{self, Address, Kind, Mode, Probe, SocketOption, UnixName};
+use longshore::sys::{
+    self, Address, FileKind, Kind, Mode, Probe, SocketOption, ThreadProbe, UnixName,
+};
 
 use super::Terms;
 
@@ -77,7 +78,7 @@ fn prepared(
     }
     sys::bind(probe, fd, address)?;
     let path = match address {
-        Address::Unix(UnixName::Path(path)) => Some(OwnedPath::new(path)?),
+        Address::Unix(UnixName::Path(path)) => Some(OwnedPath::new(probe, path)?),
         _ => None,
     };
     if kind == Kind::Stream {
@@ -109,10 +110,10 @@ fn clear_stale(
     address: &Address,
     path: &Path,
 ) -> Result<(), &'static str> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else {
+    let Ok(stat) = sys::lstat(probe, path) else {
         return Ok(());
     };
-    if !metadata.file_type().is_socket() {
+    if stat.kind != FileKind::Socket {
         return Err("the path exists and is not a socket; remove it or choose another path");
     }
     let socket = sys::socket(probe, address.family(), kind, Mode::Nonblocking);
@@ -122,7 +123,7 @@ fn clear_stale(
         connected
     });
     match connected.map_err(|error| error.raw_os_error()) {
-        Err(Some(libc::ECONNREFUSED)) => std::fs::remove_file(path)
+        Err(Some(libc::ECONNREFUSED)) => sys::unlink(probe, path)
             .map_err(|_| "the path is a socket that nobody has, and it cannot be removed"),
         Err(Some(libc::EACCES | libc::EPERM)) => Err("the path is a socket of another user"),
         _ => Err("another program has it; stop that, or choose another path"),
@@ -136,22 +137,26 @@ pub(super) struct OwnedPath {
 }
 
 impl OwnedPath {
-    fn new(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::symlink_metadata(path)?;
+    fn new(probe: &mut impl Probe, path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
-            identity: (metadata.dev(), metadata.ino()),
+            identity: identity(probe, path)?,
         })
     }
 }
 
+/// What tells the file of a name from every other one that there is now.
+fn identity(probe: &mut impl Probe, path: &Path) -> io::Result<(u64, u64)> {
+    let stat = sys::lstat(probe, path)?;
+    Ok((stat.device, stat.inode))
+}
+
 impl Drop for OwnedPath {
     fn drop(&mut self) {
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
-        if ours {
+        let probe = &mut ThreadProbe;
+        if identity(probe, &self.path).is_ok_and(|now| now == self.identity) {
             // Nobody is left to tell if it fails; the next start finds a stale socket and removes it.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = sys::unlink(probe, &self.path);
         }
     }
 }

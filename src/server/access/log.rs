@@ -3,14 +3,18 @@
 //! It knows the target and the thread; lines are the business of [`lines`](super::lines).
 
 use std::fmt;
-use std::fs::File;
 use std::io;
+#[cfg(feature = "trace")]
+use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::queue::Queue;
+use super::target::LogFile;
 use super::{AccessFormat, AccessLines, AccessTarget, writer};
+#[cfg(feature = "trace")]
+use crate::trace::{Trace, WatchedThread};
 
 /// How many bytes of lines may wait for the writer by default: 4 MiB, some 40,000 lines. Above it lines are dropped.
 pub const ACCESS_QUEUE_BYTES: usize = 4 * 1024 * 1024;
@@ -52,10 +56,28 @@ pub struct AccessLog {
 }
 
 struct Shared {
-    queue: Arc<Queue<File>>,
+    queue: Arc<Queue<LogFile>>,
     target: AccessTarget,
     format: AccessFormat,
     thread: Mutex<Option<JoinHandle<()>>>,
+    watch: Arc<Watch>,
+}
+
+/// The trace that shows the writer's calls, once there is one.
+#[cfg(feature = "trace")]
+type Watch = OnceLock<Trace>;
+#[cfg(not(feature = "trace"))]
+type Watch = ();
+
+/// Watches the calling thread, as long as the answer lives.
+#[cfg(feature = "trace")]
+fn watch_thread(watch: &Watch) -> Option<WatchedThread> {
+    watch.get().map(Trace::watch_thread)
+}
+
+#[cfg(not(feature = "trace"))]
+fn watch_thread(_: &Watch) -> Option<()> {
+    None
 }
 
 impl AccessLog {
@@ -82,15 +104,18 @@ impl AccessLog {
         let file = target.open()?;
         let queue = Arc::new(Queue::new(queue_bytes.max(QUEUE_BYTES_MIN)));
         let source = queue.clone();
+        let watch = Arc::new(Watch::default());
+        let watcher = watch.clone();
         let thread = thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || writer::run(&source, file))?;
+            .spawn(move || writer::run(&source, file, || watch_thread(&watcher)))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue,
                 target,
                 format,
                 thread: Mutex::new(Some(thread)),
+                watch,
             }),
         })
     }
@@ -117,6 +142,12 @@ impl AccessLog {
             self.shared.queue.switch(self.shared.target.open()?);
         }
         Ok(())
+    }
+
+    /// Shows the writer's calls in `trace`, from the next line on. The first one that is given stays.
+    #[cfg(feature = "trace")]
+    pub(crate) fn watch(&self, trace: &Trace) {
+        let _ = self.shared.watch.set(trace.clone());
     }
 
     /// How many lines were not written: because the queue was full, a write failed, or the log was closed.

@@ -1,11 +1,13 @@
 //! Where the log goes: a path, which can be opened anew, or standard output.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::writer::Sink;
+use crate::sys::{self, POLLOUT, PollFd, ThreadProbe, ToldFd};
 
 /// Who may read a log that is created: its owner and its group, because it says who asked for what.
 const MODE: u32 = 0o640;
@@ -33,19 +35,36 @@ impl AccessTarget {
     ///
     /// The descriptor of a path stays non-blocking, which files ignore, so that a FIFO that nobody reads cannot hold
     /// the writer for ever.
-    pub(super) fn open(&self) -> io::Result<File> {
-        match self {
-            Self::Path(path) => OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(MODE)
-                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-                .open(path),
-            Self::StandardOutput => {
-                let own = io::stdout().as_fd().try_clone_to_owned()?;
-                Ok(File::from(own))
-            }
-        }
+    pub(super) fn open(&self) -> io::Result<LogFile> {
+        let probe = &mut ThreadProbe;
+        let fd = match self {
+            Self::Path(path) => sys::open_append(probe, path, MODE)?,
+            Self::StandardOutput => sys::duplicate(probe, io::stdout().as_fd())?,
+        };
+        Ok(LogFile(fd.into()))
+    }
+}
+
+/// An open target.
+#[derive(Debug)]
+pub(super) struct LogFile(ToldFd);
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        sys::write(&mut ThreadProbe, self.0.as_fd(), bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Nothing is held back.
+        Ok(())
+    }
+}
+
+impl Sink for LogFile {
+    fn wait_for_room(&mut self, at_most: Duration) {
+        let mut fds = [PollFd::new(self.0.as_fd(), POLLOUT)];
+        // Whatever it answers, the write says what is wrong.
+        let _ = sys::poll(&mut ThreadProbe, &mut fds, Some(at_most));
     }
 }
 

@@ -3,13 +3,10 @@
 //! It tries each line once. An error costs the lines that were not written; they are counted, and it goes on with the
 //! next ones, so a full disk is neither fatal nor a reason to spin. It does not know formats or paths.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::queue::Queue;
-use crate::sys::{self, POLLOUT, PollFd, Silent};
 
 /// How long to wait for a reader before looking whether anyone still waits for the writer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -20,19 +17,14 @@ pub(super) trait Sink: Write {
     fn wait_for_room(&mut self, at_most: Duration);
 }
 
-impl Sink for File {
-    fn wait_for_room(&mut self, at_most: Duration) {
-        let mut fds = [PollFd::new(self.as_fd(), POLLOUT)];
-        // Whatever it answers, the write says what is wrong.
-        let _ = sys::poll(&mut Silent, &mut fds, Some(at_most));
-    }
-}
-
-/// Writes until the log is closed and empty.
-pub(super) fn run<S: Sink>(queue: &Queue<S>, sink: S) {
+/// Writes until the log is closed and empty. Asks `watch` before it writes, until that answers with what keeps the
+/// thread's calls watched.
+pub(super) fn run<S: Sink, W>(queue: &Queue<S>, sink: S, watch: impl Fn() -> Option<W>) {
+    let mut watched = None;
     let mut output = Output { sink, torn: false };
     let mut lines = Vec::new();
     while let Some(taken) = queue.take(&mut lines) {
+        watched = watched.or_else(&watch);
         let border = taken
             .switch
             .as_ref()

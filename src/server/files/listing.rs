@@ -82,8 +82,8 @@ fn read(
                 return Ok((names, true));
             }
             seen += 1;
-            // A FIFO or a device is not served, nor is a name with control characters.
-            let served = entry.kind != Some(FileKind::Other)
+            // A FIFO, a device or a socket is not served, nor is a name with control characters.
+            let served = !matches!(entry.kind, Some(FileKind::Socket | FileKind::Other))
                 && !matches!(entry.name, b"." | b"..")
                 && (hidden || !entry.name.starts_with(b"."))
                 && !entry.name.iter().any(u8::is_ascii_control);

@@ -80,7 +80,7 @@ impl<P: Probe> Offer<'_, P> {
         match opened.stat.kind {
             FileKind::Regular => Ok(self.content(name, opened)),
             FileKind::Directory => Ok(redirect(self.head)),
-            FileKind::Link | FileKind::Other => Err(Fault::Missing),
+            FileKind::Link | FileKind::Socket | FileKind::Other => Err(Fault::Missing),
         }
     }
 

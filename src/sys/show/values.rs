@@ -7,6 +7,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// `"GET / HTTP"...`: at most so many bytes, escaped as in C.
@@ -178,6 +179,49 @@ impl Display for KernelName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let len = self.0.to_sockaddr().map_or(0, |raw| raw.len());
         write!(f, "{}, [{len}]", Sockaddr(self.0))
+    }
+}
+
+/// A path, as it is.
+pub(in crate::sys) struct PathText<'a>(pub(in crate::sys) &'a Path);
+
+impl Display for PathText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Text(self.0.as_os_str().as_bytes(), usize::MAX).fmt(f)
+    }
+}
+
+/// The directory that a path begins at.
+pub(in crate::sys) struct Directory(pub(in crate::sys) i32);
+
+impl Display for Directory {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            libc::AT_FDCWD => f.write_str("AT_FDCWD"),
+            fd => write!(f, "{fd}"),
+        }
+    }
+}
+
+/// The part of a `struct stat` that is shown. A mode of 0 is none: the call failed.
+pub(in crate::sys) struct Stat {
+    pub(in crate::sys) mode: u32,
+    pub(in crate::sys) size: u64,
+}
+
+impl Display for Stat {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.mode == 0 {
+            return f.write_str("{}");
+        }
+        let kind = OneOf((self.mode & libc::S_IFMT) as i32, flags::FILE_TYPES);
+        write!(f, "{{st_mode={kind}|")?;
+        let special = self.mode & (libc::S_ISUID | libc::S_ISGID | libc::S_ISVTX);
+        if special != 0 {
+            write!(f, "{}|", Bits(special.into(), flags::MODE_BITS))?;
+        }
+        let permissions = self.mode & 0o777;
+        write!(f, "0{permissions:03o}, st_size={}, ...}}", self.size)
     }
 }
 

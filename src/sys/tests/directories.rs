@@ -159,6 +159,7 @@ fn as_strace_shows_them() {
                 dir: libc::AT_FDCWD,
                 path: Path::new("/srv"),
                 flags: libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+                mode: 0,
             },
             "openat(AT_FDCWD, \"/srv\", O_RDONLY|O_CLOEXEC|O_PATH|O_DIRECTORY)",
         ),
@@ -167,8 +168,49 @@ fn as_strace_shows_them() {
                 dir: 3,
                 path: Path::new("a"),
                 flags: libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY,
+                mode: 0,
             },
             "openat(3, \"a\", O_RDONLY|O_NOCTTY|O_NONBLOCK|O_NOFOLLOW)",
+        ),
+        (
+            Call::Openat {
+                dir: libc::AT_FDCWD,
+                path: Path::new("log"),
+                flags: libc::O_WRONLY | libc::O_CREAT | libc::O_APPEND | libc::O_CLOEXEC,
+                mode: 0o640,
+            },
+            "openat(AT_FDCWD, \"log\", O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC, 0640)",
+        ),
+        (
+            Call::Newfstatat {
+                dir: libc::AT_FDCWD,
+                path: Path::new("a.sock"),
+                mode: libc::S_IFSOCK | libc::S_ISVTX | 0o55,
+                size: 0,
+                flags: libc::AT_SYMLINK_NOFOLLOW,
+            },
+            "newfstatat(AT_FDCWD, \"a.sock\", {st_mode=S_IFSOCK|S_ISVTX|0055, st_size=0, ...}, AT_SYMLINK_NOFOLLOW)",
+        ),
+        (
+            Call::Chmod {
+                path: Path::new("a.sock"),
+                mode: 0o600,
+            },
+            "chmod(\"a.sock\", 0600)",
+        ),
+        (
+            Call::Unlink {
+                path: Path::new("a.sock"),
+            },
+            "unlink(\"a.sock\")",
+        ),
+        (
+            Call::Fcntl {
+                fd: 4,
+                command: libc::F_DUPFD_CLOEXEC,
+                flags: 3,
+            },
+            "fcntl(4, F_DUPFD_CLOEXEC, 3)",
         ),
         (
             Call::Fstat {
@@ -176,7 +218,7 @@ fn as_strace_shows_them() {
                 mode: libc::S_IFREG | 0o644,
                 size: 5,
             },
-            "fstat(4, {st_mode=S_IFREG|0644, st_size=5})",
+            "fstat(4, {st_mode=S_IFREG|0644, st_size=5, ...})",
         ),
         (
             Call::Fstat {
@@ -198,4 +240,56 @@ fn as_strace_shows_them() {
         assert_eq!(call.stream_bytes(), None);
         assert!(!call.moves_bytes());
     }
+}
+
+#[test]
+fn names_are_looked_at_changed_and_removed() {
+    let probe = &mut Silent;
+    let dir = TempDir::new();
+    let path = dir.0.join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    symlink("socket", dir.0.join("link")).unwrap();
+    let stat = sys::lstat(probe, &path).unwrap();
+    let expected = fs::symlink_metadata(&path).unwrap();
+    assert_eq!(stat.kind, FileKind::Socket);
+    assert_eq!((stat.device, stat.inode), (expected.dev(), expected.ino()));
+    let link = sys::lstat(probe, &dir.0.join("link")).unwrap();
+    assert_eq!(link.kind, FileKind::Link, "not what it points to");
+
+    sys::chmod(probe, &path, 0o601).unwrap();
+    let mode = fs::symlink_metadata(&path).unwrap().mode();
+    assert_eq!(mode & 0o7777, 0o601);
+
+    sys::unlink(probe, &path).unwrap();
+    for refused in [
+        sys::lstat(probe, &path).map(drop),
+        sys::chmod(probe, &path, 0o600),
+        sys::unlink(probe, &path),
+    ] {
+        assert_eq!(errno(refused), libc::ENOENT);
+    }
+    assert_eq!(errno(sys::unlink(probe, &dir.0)), libc::EISDIR);
+    let nul = sys::unlink(probe, "a\0b".as_ref());
+    assert_eq!(nul.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_file_is_appended_to_by_all_who_have_it() {
+    let probe = &mut Silent;
+    let dir = TempDir::new();
+    let path = dir.0.join("log");
+    let first = sys::open_append(probe, &path, 0o640).unwrap();
+    let mode = fs::metadata(&path).unwrap().mode();
+    assert_eq!(mode & 0o7777 & !0o640, 0, "no more than was asked for");
+    let again = sys::open_append(probe, &path, 0o640).unwrap();
+    let copy = sys::duplicate(probe, first.as_fd()).unwrap();
+    for (fd, text) in [(&first, "one "), (&again, "two "), (&copy, "three")] {
+        sys::write(probe, fd.as_fd(), text.as_bytes()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one two three");
+    let flags = nix::fcntl::fcntl(&copy, nix::fcntl::FcntlArg::F_GETFD).unwrap();
+    assert_eq!(flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
+    fifo(&dir.0.join("fifo"));
+    let unread = sys::open_append(probe, &dir.0.join("fifo"), 0o640);
+    assert_eq!(errno(unread), libc::ENXIO, "nobody reads it");
 }

@@ -90,7 +90,7 @@ impl Sink for Fake {
 fn start(bytes_max: usize, sink: &Fake) -> Arc<Queue<Fake>> {
     let queue = Arc::new(Queue::new(bytes_max));
     let (source, sink) = (queue.clone(), sink.clone());
-    thread::spawn(move || writer::run(&source, sink));
+    thread::spawn(move || writer::run(&source, sink, || None::<()>));
     queue
 }
 
