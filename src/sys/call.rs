@@ -21,6 +21,8 @@ pub enum Call<'a> {
     // A socket comes into being.
     /// `socket(2)`; `kind` includes `SOCK_CLOEXEC` and `SOCK_NONBLOCK`.
     Socket { family: i32, kind: i32, protocol: i32 },
+    /// `socketpair(2)`; `pair` is known afterwards.
+    Socketpair { family: i32, kind: i32, protocol: i32, pair: Option<[i32; 2]> },
     /// `bind(2)`
     Bind { fd: i32, address: &'a Address },
     /// `bind(2)` of a packet socket to an interface, by its index (`packet(7)`).
@@ -214,6 +216,7 @@ impl Call<'_> {
     pub fn name(&self) -> &'static str {
         match self {
             Call::Socket { .. } => "socket",
+            Call::Socketpair { .. } => "socketpair",
             Call::Bind { .. } | Call::BindInterface { .. } => "bind",
             Call::Listen { .. } => "listen",
             Call::Accept4 { .. } => "accept4",

@@ -20,7 +20,7 @@
 //!               │
 //!           shutdown ─ recv until 0 ─ close
 //!
-//!   beside them: getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
+//!   beside them: socketpair, getsockname getpeername, eventfd (wake a loop), raise_nofile memlock, getrandom,
 //!   files to send: open_directory, openat2 or openat, fstat, getdents64; names of Unix sockets: lstat chmod unlink;
 //!   a log: open_append; pin_thread, block wait (signals), trim_heap,
 //!   what the kernel does with them: tcp_info, diag_socket, packet_socket recv_packet packet_statistics
@@ -139,7 +139,7 @@ pub use show::{Arguments, Escaped};
 pub use signal::{block, restore_sigpipe, unblock, wait};
 pub use socket::{
     Family, Kind, Mode, accept4, accept4_from, bind, connect, duplicate, getpeername, getsockname,
-    listen, set_mode, socket,
+    listen, set_mode, socket, socketpair,
 };
 pub use strace::Strace;
 pub use stream::{read, recv, send, send_more, sendmsg, sendmsg_more, write, writev};

@@ -9,9 +9,7 @@
 //! call that the C library makes of it (`recvfrom` for `recv`), the name here is the one in our source.
 #![forbid(unsafe_code)]
 
-use super::flags::{
-    self, Bits, EPOLL_MODES, EPOLL_OPS, EVENTFD_MODES, KINDS, MESSAGE_FLAGS, OneOf,
-};
+use super::flags::{self, Bits, EPOLL_MODES, EPOLL_OPS, EVENTFD_MODES, MESSAGE_FLAGS, OneOf};
 use super::{Address, Call, EpollEvent, OptionValue, UnixName, errno_name};
 use std::fmt::{self, Display, Formatter, Write};
 use std::io;
@@ -19,8 +17,8 @@ use std::io;
 pub(super) mod values;
 
 use values::{
-    Directory, Event, KernelName, List, Name, OptionName, Parts, PathText, Polled, Stat, Text,
-    Time, Value, failure, how_name,
+    Directory, Event, KernelName, List, Name, OptionName, Parts, PathText, Polled, SocketKind,
+    Stat, Text, Time, Value, failure, how_name,
 };
 
 /// A call, what came of it, and how many bytes of data are shown.
@@ -144,13 +142,21 @@ impl Shown<'_> {
                 kind,
                 protocol,
             } => {
-                let modes = kind & (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
-                let (family, kind) = (OneOf(family, flags::FAMILIES), OneOf(kind & !modes, KINDS));
-                write!(f, "{family}, {kind}")?;
-                if modes != 0 {
-                    write!(f, "|{}", Bits(modes as u64, flags::SOCKET_MODES))?;
+                let family = OneOf(family, flags::FAMILIES);
+                write!(f, "{family}, {}, {protocol}", SocketKind(kind))
+            }
+            Call::Socketpair {
+                family,
+                kind,
+                protocol,
+                pair,
+            } => {
+                let family = OneOf(family, flags::FAMILIES);
+                write!(f, "{family}, {}, {protocol}, ", SocketKind(kind))?;
+                match pair {
+                    Some([one, other]) => write!(f, "[{one}, {other}]"),
+                    None => f.write_str("[]"),
                 }
-                write!(f, ", {protocol}")
             }
             Call::Bind { fd, address } | Call::Connect { fd, address } => {
                 write!(f, "{fd}, {}", Name(address))

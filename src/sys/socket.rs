@@ -110,6 +110,47 @@ pub(super) fn socket_of(
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
+/// Makes two Unix sockets that are connected to each other and have no names (`socketpair(2)`).
+///
+/// Never blocks.
+///
+/// # Errors
+///
+/// EMFILE, ENFILE, ENOBUFS and ENOMEM: out of descriptors or memory.
+///
+/// ```
+/// use longshore::sys::{self, Kind, Mode, Silent};
+/// use std::os::fd::AsFd;
+///
+/// let (ours, theirs) = sys::socketpair(&mut Silent, Kind::Stream, Mode::Blocking)?;
+/// sys::send(&mut Silent, ours.as_fd(), b"ahoy")?;
+/// assert_eq!(sys::recv(&mut Silent, theirs.as_fd(), &mut [0; 16])?, 4);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn socketpair(
+    probe: &mut impl Probe,
+    kind: Kind,
+    mode: Mode,
+) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (family, kind, protocol) = (libc::AF_UNIX, kind.raw() | mode.flags(), 0);
+    let call = |pair| Call::Socketpair {
+        family,
+        kind,
+        protocol,
+        pair,
+    };
+    let mut pair = [-1; 2];
+    retry(|| {
+        ask(probe, &call(None))?;
+        // SAFETY: the kernel writes two integers to `pair`, which is two and ours alone.
+        let answer = unsafe { libc::socketpair(family, kind, protocol, pair.as_mut_ptr()) };
+        let result = outcome(answer as isize);
+        told(probe, &call(result.is_ok().then_some(pair)), result)
+    })?;
+    // SAFETY: both are open and nobody else's, kept true by the kernel, which has just made them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(pair[0]), OwnedFd::from_raw_fd(pair[1])) })
+}
+
 /// Gives a socket its address (`bind(2)`). Port 0 lets the kernel choose: ask [`getsockname`].
 ///
 /// Never blocks on IP sockets; on a Unix path it makes the file.

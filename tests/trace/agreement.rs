@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::session::{Folder, Server, events, has_ring, has_strace};
 
 /// The calls that are compared, as strace spells them.
-const COMPARED: &str = "socket,bind,listen,accept4,connect,getsockname,getpeername,setsockopt,getsockopt,\
+const COMPARED: &str = "socket,socketpair,bind,listen,accept4,connect,getsockname,getpeername,setsockopt,getsockopt,\
     fcntl,recvfrom,sendto,recvmsg,sendmsg,read,write,readv,writev,pread64,sendfile,epoll_create1,epoll_ctl,\
     epoll_wait,epoll_pwait2,poll,eventfd2,openat,openat2,fstat,newfstatat,chmod,unlink,getdents64,shutdown,close,\
     io_uring_setup,io_uring_enter,io_uring_register";

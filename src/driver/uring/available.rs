@@ -2,15 +2,15 @@
 //!
 //! Kernel versions and configuration files do not answer that: containers filter the calls (seccomp), administrators
 //! switch them off (`kernel.io_uring_disabled`), limits refuse the memory. So a small ring is set up and receives a byte. A
-//! trace of the thread shows it (but for the pair of sockets, which the standard library makes).
+//! trace of the thread shows it.
 //! Only a known fault of a kernel is told by its version.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use super::{Config, Driver, Event, Uring};
-use crate::sys::{self, ThreadProbe, ToldFd};
+use crate::sys::{self, Kind, Mode, ThreadProbe, ToldFd};
 
 /// Sets up a ring, receives one byte on it, and takes it down.
 ///
@@ -25,9 +25,9 @@ pub(crate) fn available() -> io::Result<()> {
         ..Config::default()
     };
     let mut driver = Uring::open(&config, ThreadProbe)?;
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    let theirs = ToldFd::from(OwnedFd::from(theirs));
-    driver.adopt(ours.into())?;
+    let (ours, theirs) = sys::socketpair(&mut ThreadProbe, Kind::Stream, Mode::Blocking)?;
+    let theirs = ToldFd::from(theirs);
+    driver.adopt(ours)?;
     // Not send(2): a trace would take it for a client's connection.
     sys::write(&mut ThreadProbe, theirs.as_fd(), b"!")?;
     for _ in 0..8 {

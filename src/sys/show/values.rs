@@ -182,6 +182,20 @@ impl Display for KernelName<'_> {
     }
 }
 
+/// A socket's type, and the modes that are given with it.
+pub(in crate::sys) struct SocketKind(pub(in crate::sys) i32);
+
+impl Display for SocketKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let modes = self.0 & (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+        write!(f, "{}", OneOf(self.0 & !modes, flags::KINDS))?;
+        match modes {
+            0 => Ok(()),
+            _ => write!(f, "|{}", Bits(modes as u64, flags::SOCKET_MODES)),
+        }
+    }
+}
+
 /// A path, as it is.
 pub(in crate::sys) struct PathText<'a>(pub(in crate::sys) &'a Path);
 

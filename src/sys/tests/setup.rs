@@ -1,7 +1,7 @@
 //! Sockets come into being, get names, connect and end.
 
 use super::*;
-use crate::sys::{AcceptError, How};
+use crate::sys::{AcceptError, Call, How};
 
 /// A whole life of a connection, on any family.
 fn life(at: &Address) -> (Address, Address) {
@@ -204,4 +204,30 @@ fn limits_and_processors() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn a_pair_is_connected_without_names() {
+    let probe = &mut Silent;
+    for kind in [Kind::Stream, Kind::Datagram] {
+        let (one, other) = sys::socketpair(probe, kind, Mode::Nonblocking).unwrap();
+        sys::send(probe, one.as_fd(), b"ahoy").unwrap();
+        let mut buf = [0; 16];
+        assert_eq!(sys::recv(probe, other.as_fd(), &mut buf).unwrap(), 4);
+        assert_eq!(errno(sys::recv(probe, one.as_fd(), &mut buf)), libc::EAGAIN);
+        let name = sys::getsockname(probe, one.as_fd()).unwrap();
+        assert_eq!(name, Address::Unix(UnixName::Unnamed));
+    }
+    let mut call = Call::Socketpair {
+        family: libc::AF_UNIX,
+        kind: libc::SOCK_STREAM | libc::SOCK_CLOEXEC,
+        protocol: 0,
+        pair: Some([5, 6]),
+    };
+    let text = "socketpair(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0, [5, 6])";
+    assert_eq!(call.to_string(), text);
+    if let Call::Socketpair { pair, .. } = &mut call {
+        *pair = None;
+    }
+    assert_eq!(call.to_string(), text.replace("[5, 6]", "[]"));
 }
