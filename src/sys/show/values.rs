@@ -172,13 +172,14 @@ impl Display for Name<'_> {
     }
 }
 
-/// An address and its length, as the kernel wrote them.
+/// An address as the kernel wrote it, and its length: the room that there was, and what was used of it.
 pub(in crate::sys) struct KernelName<'a>(pub(in crate::sys) &'a Address);
 
 impl Display for KernelName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let len = self.0.to_sockaddr().map_or(0, |raw| raw.len());
-        write!(f, "{}, [{len}]", Sockaddr(self.0))
+        let room = size_of::<libc::sockaddr_storage>();
+        write!(f, "{}, [{room} => {len}]", Sockaddr(self.0))
     }
 }
 

@@ -198,7 +198,7 @@ fn sockets() {
             flags,
         },
         Ok(4),
-        "accept4(3, {sa_family=AF_UNIX}, [2], SOCK_CLOEXEC) = 4",
+        "accept4(3, {sa_family=AF_UNIX}, [128 => 2], SOCK_CLOEXEC) = 4",
     );
     let accept = Call::Accept4 {
         fd: 3,
@@ -210,7 +210,7 @@ fn sockets() {
         fd: 3,
         address: Some(&unnamed),
     };
-    golden(&name, Ok(0), "getsockname(3, {sa_family=AF_UNIX}, [2]) = 0");
+    golden(&name, Ok(0), "getsockname(3, {sa_family=AF_UNIX}, [128 => 2]) = 0");
     let peer = Call::Getpeername {
         fd: 3,
         address: None,
