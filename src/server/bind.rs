@@ -107,7 +107,7 @@ impl Binding {
     pub(super) fn bind(&self, address: &Address) -> Result<BoundAddress, ServerError> {
         match address {
             Address::Unix(UnixName::Path(path)) => self.bind_path(address, path),
-            Address::Unix(_) => self.bind_shared(address, None),
+            Address::Unix(_) => self.shared(address, self.open(address)?, None),
             Address::Inet(_) => self.bind_inet(address),
         }
     }
@@ -135,23 +135,30 @@ impl Binding {
         })
     }
 
+    /// The one socket of a Unix address.
+    fn open(&self, address: &Address) -> Result<Listener, ServerError> {
+        Listener::open(&mut ThreadProbe, address, &self.options(address, false)).map_err(|error| {
+            ServerError::Listen {
+                address: address.clone(),
+                error,
+            }
+        })
+    }
+
     /// Unix sockets have no SO_REUSEPORT (EOPNOTSUPP): the workers share one socket.
-    fn bind_shared(
+    fn shared(
         &self,
         address: &Address,
+        first: Listener,
         path: Option<OwnedPath>,
     ) -> Result<BoundAddress, ServerError> {
-        let listen = |error| ServerError::Listen {
-            address: address.clone(),
-            error,
-        };
-        let mut listeners = vec![
-            Listener::open(&mut ThreadProbe, address, &self.options(address, false))
-                .map_err(listen)?,
-        ];
+        let mut listeners = vec![first];
         for _ in 1..self.workers {
-            let again = listeners[0].duplicate().map_err(listen)?;
-            listeners.push(again);
+            let again = listeners[0].duplicate();
+            listeners.push(again.map_err(|error| ServerError::Listen {
+                address: address.clone(),
+                error,
+            })?);
         }
         Ok(BoundAddress {
             address: address.clone(),
@@ -166,12 +173,13 @@ impl Binding {
             error,
         };
         clear_stale(address, path, Kind::Stream)?;
-        let mut bound = self.bind_shared(address, None)?;
-        bound.path = Some(OwnedPath::new(path).map_err(listen)?);
+        let first = self.open(address)?;
+        // From here on the path goes with whatever fails.
+        let owned = OwnedPath::new(path).map_err(listen)?;
         if let Some(mode) = self.unix_mode {
             sys::chmod(&mut ThreadProbe, path, mode).map_err(listen)?;
         }
-        Ok(bound)
+        self.shared(address, first, Some(owned))
     }
 
     /// The options that mean something at this address: others are asked for other addresses of the server.

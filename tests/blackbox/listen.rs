@@ -7,10 +7,11 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::cli::fails;
 use crate::peer::Peer;
-use crate::server::{Server, on_each_backend, with_servers};
+use crate::server::{PROGRAM, Server, on_each_backend, with_servers};
 
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
@@ -201,6 +202,41 @@ fn a_unix_path_is_made_used_and_removed() {
         is_served_over(UnixStream::connect(&path).expect("still there"));
         assert_eq!(server.stop().requests, 11, "{backend}");
         assert!(!path.exists(), "{backend}: the path is taken away");
+    });
+}
+
+#[test]
+fn workers_that_share_a_path_all_hear_of_the_stop() {
+    // One socket for all of them: what one does to it when it stops must not hold up another. It did so in one of thirty
+    // starts, on a ring.
+    let directory = Directory::new("shared");
+    on_each_backend(|backend| {
+        let path = directory.path(backend);
+        for _ in 0..60 {
+            let mut command = Server::command(backend, &unix(&path));
+            command.args(["--workers", "16"]);
+            Server::spawn(command, backend, 1).stop();
+            assert!(!path.exists(), "{backend}: the path is taken away");
+        }
+    });
+}
+
+#[test]
+fn a_path_is_removed_where_the_start_fails_behind_it() {
+    let directory = Directory::new("unfinished");
+    on_each_backend(|backend| {
+        let path = directory.path(backend);
+        // From too few for the copies of the socket to too few for what the workers open.
+        for descriptors in 6..30 {
+            let script = format!("ulimit -n {descriptors}; exec \"$@\"");
+            let mut command = Command::new("sh");
+            command.args(["-c", &script, "sh", PROGRAM, "serve", "--backend", backend]);
+            command.args(["--workers", "16", "--listen", &unix(&path)]);
+            let output = command.output().expect("a shell");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{backend}: {said}");
+            assert!(!path.exists(), "{backend}, {descriptors}: {said}");
+        }
     });
 }
 

@@ -16,10 +16,13 @@ use std::time::{Duration, Instant};
 use super::complete::Outcome;
 use super::ring::Completion;
 use super::{Event, Listener, ListenerId, Mode, Probe, State, Token, Uring, op, sys};
-use crate::sys::AcceptError;
+use crate::sys::{AcceptError, SocketOption};
 
 /// How long accepting rests after it failed for lack of memory or descriptors.
 const RETRY: Duration = Duration::from_millis(250);
+/// The shortest time that a blocking accept4(2) may wait (`SO_RCVTIMEO`, socket(7)): one tick of the kernel's clock. Zero
+/// would be for ever.
+const WAIT_LEAST: Duration = Duration::from_micros(1);
 /// The most single accepts in flight on one listener.
 const SINGLES_MAX: u32 = 64;
 
@@ -277,10 +280,14 @@ impl<P: Probe> Uring<P> {
 
     /// Accepts who waits; answers whether that was everybody.
     ///
-    /// Nothing may wait here, so it is done by plain calls, and these connections get plain descriptors.
+    /// Done by plain calls, so these connections get plain descriptors. The last call, which finds nobody, must not wait.
+    /// Making the listener non-blocking for that long would not do: workers share a Unix listener and its mode, and one
+    /// that has come to its end, and made it blocking for the others' rings again, would let the accept4(2) of another
+    /// wait for ever. A time limit of the socket is shared as well, but it can stay: no ring's accept looks at it.
     fn accept_waiting(&mut self, id: ListenerId, listening: &mut Listening) -> bool {
         let fd = listening.listener.fd.as_fd();
-        if sys::set_mode(&mut self.probe, fd, Mode::Nonblocking).is_err() {
+        let at_most = SocketOption::ReceiveTimeout(WAIT_LEAST);
+        if sys::setsockopt(&mut self.probe, fd, &at_most).is_err() {
             return true;
         }
         let mut left = listening.stopping.unwrap_or(0);
@@ -308,8 +315,6 @@ impl<P: Probe> Uring<P> {
                 },
             }
         }
-        // Workers may share a Unix listener, and its mode: the others' rings need it blocking.
-        let _ = sys::set_mode(&mut self.probe, fd, Mode::Blocking);
         listening.stopping = Some(left);
         left == 0
     }

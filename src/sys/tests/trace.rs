@@ -210,7 +210,11 @@ fn sockets() {
         fd: 3,
         address: Some(&unnamed),
     };
-    golden(&name, Ok(0), "getsockname(3, {sa_family=AF_UNIX}, [128 => 2]) = 0");
+    golden(
+        &name,
+        Ok(0),
+        "getsockname(3, {sa_family=AF_UNIX}, [128 => 2]) = 0",
+    );
     let peer = Call::Getpeername {
         fd: 3,
         address: None,
