@@ -4,9 +4,12 @@
 //!   queue ──▶ held back until nothing earlier can come ──▶ filter ──▶ every sink
 //! ```
 //!
+//! Of calls nothing earlier comes once their threads say so ([`watermark`](super::watermark)). Packets are told by the
+//! kernel when it pleases: [`Options::hold`] waits for them.
+//!
 //! It leaves all signals to the program's other threads, and makes no call that is traced.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -20,6 +23,13 @@ use crate::sys;
 
 /// Signals beyond the real-time ones do not exist (signal(7)).
 const SIGNALS: std::ops::RangeInclusive<i32> = 1..=64;
+
+/// How soon the collector looks again whether a thread has told what it was about to.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// A thread that keeps something for itself for so long, as one that is stopped behind its wait, holds up the others' no
+/// longer.
+const SPEAKS_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the thread. It has blocked every signal when this answers.
 pub(super) fn start(
@@ -83,28 +93,23 @@ struct Collector {
 
 impl Collector {
     fn run(mut self, shared: &Shared) {
-        let holds = !self.hold.is_zero();
         loop {
-            let patience = (holds && !self.held.is_empty()).then_some(self.hold);
+            let patience = (!self.held.is_empty()).then_some(self.hold.max(LOOK_AGAIN));
             let Some(events) = shared.queue.take(patience) else {
                 break;
             };
             let is_idle = events.is_empty();
-            for event in events {
-                self.joins.see(&event);
-                if holds {
-                    self.newest = self.newest.max(event.at);
-                    self.count += 1;
-                    self.held.insert((event.at, self.count), event);
-                } else {
-                    self.show(event);
-                }
-            }
+            self.hold_back(events);
+            // In this order: who is silent now, and told of something before, has put it into the queue.
+            let now = shared.began.elapsed();
+            let told = shared.watermarks.lowest().unwrap_or(now).min(now);
+            self.hold_back(shared.queue.take_now());
+            let told = told.max(now.saturating_sub(SPEAKS_MAX));
             // Nothing came for as long as anything may be late.
             let upto = if is_idle {
-                Duration::MAX
+                told
             } else {
-                self.newest.saturating_sub(self.hold)
+                told.min(self.newest.saturating_sub(self.hold))
             };
             self.show_held(upto);
             self.flush();
@@ -113,6 +118,16 @@ impl Collector {
         self.ask_each(|sink| sink.finish());
         if let Some(error) = self.failure {
             shared.fail(error);
+        }
+    }
+
+    /// Puts events among the others.
+    fn hold_back(&mut self, events: VecDeque<Event>) {
+        for event in events {
+            self.joins.see(&event);
+            self.newest = self.newest.max(event.at);
+            self.count += 1;
+            self.held.insert((event.at, self.count), event);
         }
     }
 

@@ -55,6 +55,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watermark;
 
 use std::fmt;
 use std::io;
@@ -78,6 +79,7 @@ pub use text::Text;
 use self::packets::{Beside, CaptureError};
 use self::queue::Queue;
 use self::table::Table;
+use self::watermark::Watermarks;
 use crate::sys::{self, Address};
 
 /// Where events go.
@@ -116,9 +118,9 @@ pub struct Options {
     pub text_bytes: usize,
     /// How many events may wait for the collector before the traced threads do. Default 8,192, some MiB.
     pub queue_events: usize,
-    /// For how long the collector holds events back, so that those which are told late still come in their order: by a
-    /// thread that was interrupted behind its call, or packets. Default 20 ms; zero shows everything at once. What is held
-    /// when the process ends without [`Trace::finish`] is lost.
+    /// For how long the collector holds events back, so that those which are told late still come in their order: packets,
+    /// and what [`Trace::tell`] is given. Default 20 ms. Calls need none of it, they are in order with zero too. What is
+    /// held when the process ends without [`Trace::finish`] is lost.
     pub hold: Duration,
 }
 
@@ -144,6 +146,7 @@ pub struct Trace(Arc<Handle>);
 #[derive(Debug)]
 struct Shared {
     queue: Queue,
+    watermarks: Watermarks,
     connections: Mutex<Table>,
     /// Counts submissions.
     operations: AtomicU64,
@@ -170,6 +173,7 @@ impl Trace {
         let (began, began_wall) = clock::now();
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue_events),
+            watermarks: Watermarks::default(),
             connections: Mutex::default(),
             operations: AtomicU64::new(0),
             began,

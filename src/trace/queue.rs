@@ -1,10 +1,10 @@
 //! The way of events from the threads that are watched to the one that prints: bounded, and nothing is lost.
 //!
-//! Whoever puts events in takes their time inside the lock, so the order of the queue is the order in time. When it is full
-//! the watched thread waits: a trace that cannot be written as fast as things happen slows the program down, as strace
+//! Each thread's events stand in their order; whose come first among threads is the collector's to find out. When it is
+//! full the watched thread waits: a trace that cannot be written as fast as things happen slows the program down, as strace
 //! does.
 //!
-//! It does not know what is in an event, besides its time.
+//! It does not know what is in an event.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,8 +26,6 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Inner {
     events: VecDeque<Event>,
-    /// The time of the newest event.
-    newest: Duration,
     closed: bool,
 }
 
@@ -59,11 +57,7 @@ impl Queue {
             events.clear();
             return;
         }
-        for mut event in events.drain(..) {
-            event.at = event.at.max(inner.newest);
-            inner.newest = event.at;
-            inner.events.push_back(event);
-        }
+        inner.events.extend(events.drain(..));
         self.filled.notify_one();
     }
 
@@ -101,6 +95,11 @@ impl Queue {
             }
         }
         Some(self.emptied(inner))
+    }
+
+    /// Takes everything that is there.
+    pub(super) fn take_now(&self) -> VecDeque<Event> {
+        self.emptied(self.lock())
     }
 
     fn emptied(&self, mut inner: MutexGuard<'_, Inner>) -> VecDeque<Event> {

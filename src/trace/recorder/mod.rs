@@ -12,6 +12,8 @@
 
 mod calls;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -22,6 +24,7 @@ use self::ring::{Answered, Pending};
 use super::event::{Connection, Event, Failure, Kind, Thread};
 use super::protocol::Protocol;
 use super::table::{Place, Table};
+use super::watermark::Speaker;
 use super::{Trace, event};
 use crate::sys::{Aside, Call, Probe, Verdict, errno_name};
 
@@ -64,11 +67,17 @@ pub struct Recorder {
     /// What is to be told of this moment.
     batch: Vec<Event>,
     protocols: Vec<Protocol>,
+    speaker: Speaker,
+    /// The time of the last event: none that follows is before it.
+    told_upto: Duration,
 }
 
 impl Recorder {
     pub(super) fn new(trace: Trace) -> Self {
+        let speaker = trace.shared().watermarks.speaker();
         Self {
+            speaker,
+            told_upto: trace.shared().began.elapsed(),
             trace,
             thread: None,
             table: 0,
@@ -116,9 +125,11 @@ impl Recorder {
     ) -> Event {
         let shared = self.trace.shared();
         let at = at.saturating_duration_since(shared.began);
+        let wall = shared.began_wall + at;
+        self.told_upto = self.told_upto.max(at);
         Event {
             at,
-            wall: shared.began_wall + at,
+            wall,
             took,
             thread: self.thread().clone(),
             turn: self.turn,
@@ -150,6 +161,19 @@ impl Recorder {
             self.trace.shared().queue.push(&mut batch);
             self.batch = batch;
         }
+        match &self.entered {
+            Some(entered) => self.speaker.speaks_since(entered.at),
+            None => self.speaker.is_silent(),
+        }
+    }
+
+    /// Called before the clock is read for something that will be told.
+    fn speaks(&self) {
+        let since = self
+            .entered
+            .as_ref()
+            .map_or(self.told_upto, |entered| entered.at);
+        self.speaker.speaks_since(since);
     }
 
     /// What was held back belongs to no turn's beginning.
@@ -189,6 +213,7 @@ impl Probe for Recorder {
     }
 
     fn after(&mut self, call: &Call<'_>, result: Result<usize, &io::Error>) {
+        self.speaks();
         let at = Instant::now();
         let took = self.began.take().map(|began| at - began);
         self.release();
@@ -204,18 +229,21 @@ impl Probe for Recorder {
     }
 
     fn submitted(&mut self, call: &Call<'_>, user_data: u64) {
+        self.speaks();
         self.release();
         self.submit(call, user_data);
         self.flush();
     }
 
     fn completed(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
+        self.speaks();
         self.release();
         self.complete(name, user_data, result, flags);
         self.flush();
     }
 
     fn aside(&mut self, aside: &Aside<'_>) {
+        self.speaks();
         let at = Instant::now();
         match *aside {
             Aside::Turn { source, events } => self.begin_turn(at, source, events),
