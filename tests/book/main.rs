@@ -17,6 +17,7 @@ mod built;
 mod chapter;
 mod command;
 mod compare;
+mod lines;
 mod marker;
 mod normal;
 mod pairs;

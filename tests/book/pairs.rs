@@ -9,19 +9,17 @@
 //! they print: it has as many digits, so no length changes. It knows no calls, only lines.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::TcpListener;
 use std::process::Child;
-use std::sync::mpsc::{self, Receiver};
 use std::sync::{LazyLock, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::command::{PROGRAM, Printed};
-use crate::process::{self, SECONDS_MAX};
+use crate::lines::Lines;
+use crate::process;
 
 /// More lines than that are no output of one short connection.
 const LINES_MAX: usize = 2_000;
@@ -116,7 +114,9 @@ impl Pair {
         let client = process::fed(PROGRAM.as_ref(), &client, self.input.as_bytes());
         let mut closed = Ok(());
         if self.shows_the_end() {
-            closed = server.until(|line| line.ends_with(" closed") || line.contains(" closed "));
+            closed = server
+                .lines
+                .until(|line| line.ends_with(" closed") || line.contains(" closed "));
         }
         let server = server.stop()?;
         let client = client?;
@@ -143,8 +143,7 @@ fn usual_port(words: &[String]) -> Option<u16> {
 /// A server that shows when a connection ends, killed if something fails.
 struct Server {
     process: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
+    lines: Lines,
 }
 
 impl Server {
@@ -157,35 +156,11 @@ impl Server {
             .stderr(writer)
             .spawn()
             .map_err(told)?;
-        let (send, lines) = mpsc::channel();
-        thread::spawn(move || {
-            let lines = BufReader::new(reader).lines();
-            // The pair may be over before the output is.
-            { lines.map_while(Result::ok).take(LINES_MAX) }.try_for_each(|text| send.send(text))
-        });
-        let mut server = Server {
-            process,
-            lines,
-            seen: Vec::new(),
-        };
-        let listening = server.until(|line| line.starts_with("listening on "));
-        listening.map_err(|why| format!("{why}\n{}", server.seen.join("\n")))?;
+        let lines = Lines::of(reader, LINES_MAX);
+        let mut server = Server { process, lines };
+        let listening = server.lines.until(|line| line.starts_with("listening on "));
+        listening.map_err(|why| format!("{why}\n{}", server.lines.seen().join("\n")))?;
         Ok(server)
-    }
-
-    /// Waits until it has printed something.
-    fn until(&mut self, printed: impl Fn(&str) -> bool) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
-            let line = line.map_err(|_| "the server does not say what comes next".to_owned())?;
-            let is_it = printed(&line);
-            self.seen.push(line);
-            if is_it {
-                return Ok(());
-            }
-        }
     }
 
     /// Ends it as Ctrl-C does. Everything that it printed.
@@ -195,13 +170,9 @@ impl Server {
             Pid::from_raw(self.process.id().cast_signed()),
             Signal::SIGINT,
         );
-        let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
-        let left = || deadline.saturating_duration_since(Instant::now());
-        while let Ok(line) = self.lines.recv_timeout(left()) {
-            self.seen.push(line);
-        }
-        let text = self.seen.join("\n");
-        if left().is_zero() {
+        let (lines, has_ended) = self.lines.rest();
+        let text = lines.join("\n");
+        if !has_ended {
             return Err(format!("the server does not end:\n{text}"));
         }
         let status = self.process.wait().map_err(|error| error.to_string())?;

@@ -12,14 +12,13 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::command::PROGRAM;
+use crate::lines::Lines;
 use crate::process::{SECONDS_MAX, command};
 
 /// More lines than that are no trace of one short connection.
@@ -131,8 +130,7 @@ struct Server {
     process: Child,
     address: SocketAddr,
     is_ring: bool,
-    trace: Receiver<String>,
-    seen: Vec<String>,
+    trace: Lines,
 }
 
 impl Server {
@@ -146,13 +144,8 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{PROGRAM}: {error}"))?;
-        let (line, trace) = mpsc::channel();
-        let stderr = BufReader::new(process.stderr.take().expect("it is piped"));
-        thread::spawn(move || {
-            let lines = stderr.lines().map_while(Result::ok).take(LINES_MAX);
-            // The session may be over before the trace is.
-            { lines }.try_for_each(|text| line.send(text))
-        });
+        let stderr = process.stderr.take().expect("it is piped");
+        let mut trace = Lines::of(stderr, LINES_MAX);
         let mut first = String::new();
         let stdout = process.stdout.take().expect("it is piped");
         // A server that cannot start ends, and its output with it.
@@ -163,7 +156,7 @@ impl Server {
         let Some(address) = address else {
             let _ = process.kill();
             let _ = process.wait();
-            let why: Vec<String> = trace.iter().collect();
+            let (why, _) = trace.rest();
             return Err(format!("no address: {first}{}", why.join("\n")));
         };
         Ok(Server {
@@ -171,7 +164,6 @@ impl Server {
             address,
             is_ring: backend == "io-uring",
             trace,
-            seen: Vec::new(),
         })
     }
 
@@ -183,9 +175,9 @@ impl Server {
         client.set_read_timeout(patience).map_err(told)?;
         client.set_nodelay(true).map_err(told)?;
         // A ring asks for the peer's name while it receives already.
-        self.until(|line| has(line, "named: "))?;
+        self.trace.until(|line| has(line, "named: "))?;
         if !self.is_ring {
-            self.until(|line| has(line, "EPOLL_CTL_ADD"))?;
+            self.trace.until(|line| has(line, "EPOLL_CTL_ADD"))?;
         }
         for step in steps {
             match step {
@@ -194,27 +186,12 @@ impl Server {
                 End => receive(&mut client, None).map_err(told)?,
                 Shown(epoll, ring) => {
                     let wanted = if self.is_ring { ring } else { epoll };
-                    self.until(|line| has(line, wanted))?;
+                    self.trace.until(|line| has(line, wanted))?;
                 }
             }
         }
         drop(client);
-        self.until(is_closed)
-    }
-
-    /// Waits until the trace shows something.
-    fn until(&mut self, shown: impl Fn(&str) -> bool) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.trace.recv_timeout(left);
-            let line = line.map_err(|_| "the trace does not show what comes next".to_owned())?;
-            let is_shown = shown(&line);
-            self.seen.push(line);
-            if is_shown {
-                return Ok(());
-            }
-        }
+        self.trace.until(is_closed)
     }
 
     /// Ends it. All lines of its trace.
@@ -224,12 +201,7 @@ impl Server {
             Pid::from_raw(self.process.id().cast_signed()),
             Signal::SIGTERM,
         );
-        let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
-        let left = || deadline.saturating_duration_since(Instant::now());
-        while let Ok(line) = self.trace.recv_timeout(left()) {
-            self.seen.push(line);
-        }
-        std::mem::take(&mut self.seen)
+        self.trace.rest().0
     }
 }
 
