@@ -2,10 +2,10 @@
 //!
 //! Running out of descriptors needs a process of its own: see `exhaustion`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::rig::{Heard, Peer, Rig};
-use super::run::{Run, config, pooled};
+use super::run::{PATIENCE, Run, config, pooled};
 use super::seen::Seen;
 use crate::driver::{Config, Driver, ListenerId};
 use crate::sys::Family;
@@ -110,9 +110,9 @@ pub(super) fn a_free_place_is_filled_at_once<R: Rig>() {
     run.until_closed(first);
     let begun = Instant::now();
     while run.accepted().len() < 2 {
-        run.turn_with(Duration::from_secs(2), |_, _| {});
+        run.turn_with(2 * PATIENCE, |_, _| {});
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "it slept");
+    assert!(begun.elapsed() < PATIENCE, "it slept");
 }
 
 pub(super) fn a_full_table_with_two_listeners_turns_nobody_away<R: Rig>() {

@@ -14,8 +14,11 @@ pub(super) fn alone(name: &str) -> bool {
         return true;
     }
     let (_, name) = name.split_once("::").expect("a path within the crate");
-    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    // One that never ends must fail one test, and not hold all of them.
+    let mut child = Command::new("timeout");
     child
+        .args(["--kill-after=5", "300"])
+        .arg(std::env::current_exe().expect("this program"))
         .args(["--exact", name, "--test-threads=1"])
         .env(CHILD, "1");
     let output = child.output().expect("the child runs");

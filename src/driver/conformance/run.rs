@@ -11,7 +11,7 @@ use crate::sys::{Address, Family};
 /// How long one wait may last while a case has something else to do in between.
 const TURN: Duration = Duration::from_millis(4);
 /// How long a case waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// More events in one turn than any case can cause: the driver spins.
 const EVENTS_MAX: usize = 200_000;
 

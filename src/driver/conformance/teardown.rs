@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::rig::{Heard, Host, Outside, Peer, Rig};
-use super::run::{Run, pattern, pooled};
+use super::run::{PATIENCE, Run, pattern, pooled};
 use crate::buf::{FileSlice, Part, SendBuf};
 use crate::driver::{Driver, Submit};
 use crate::sys::Family;
@@ -66,16 +66,10 @@ pub(super) fn busy<R: Rig>() -> (Run<R>, Vec<R::Peer>, Arc<[u8]>) {
 }
 
 fn assert_gone<R: Rig>(run: Run<R>, mut peers: Vec<R::Peer>, bytes: &Arc<[u8]>) {
-    let begun = Instant::now();
     drop(run.rig);
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
     drop(run.seen);
     assert_eq!(Arc::strong_count(bytes), 1, "every buffer is free");
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     for peer in &mut peers {
         loop {
             match peer.read(1 << 20) {
@@ -93,22 +87,16 @@ fn assert_gone<R: Rig>(run: Run<R>, mut peers: Vec<R::Peer>, bytes: &Arc<[u8]>) 
 pub(super) fn a_teardown_ends_everything_in_flight<R: Rig>() {
     let (mut run, peers, bytes) = busy::<R>();
     let begun = Instant::now();
-    run.driver()
-        .teardown(Duration::from_secs(5))
-        .expect("in time");
-    assert!(begun.elapsed() < Duration::from_secs(2));
-    run.driver()
-        .teardown(Duration::from_secs(5))
-        .expect("twice");
+    run.driver().teardown(2 * PATIENCE).expect("in time");
+    assert!(begun.elapsed() < PATIENCE);
+    run.driver().teardown(2 * PATIENCE).expect("twice");
     assert_gone(run, peers, &bytes);
 }
 
 pub(super) fn a_teardown_after_some_turns<R: Rig>() {
     let (mut run, peers, bytes) = busy::<R>();
     run.settle();
-    run.driver()
-        .teardown(Duration::from_secs(5))
-        .expect("in time");
+    run.driver().teardown(2 * PATIENCE).expect("in time");
     assert_gone(run, peers, &bytes);
 }
 
@@ -123,9 +111,7 @@ pub(super) fn a_driver_that_is_dropped_ends_everything_in_flight<R: Rig>() {
 /// Work that is asked for after the teardown must not outlive the memory that it needs.
 pub(super) fn a_driver_may_be_used_after_its_teardown<R: Rig>() {
     let (mut run, peers, bytes) = busy::<R>();
-    run.driver()
-        .teardown(Duration::from_secs(5))
-        .expect("in time");
+    run.driver().teardown(2 * PATIENCE).expect("in time");
     let (ours, _peer) = run.rig.pair();
     let token = run.driver().adopt(ours).expect("adopt");
     let _ = run.driver().send(token, pooled(b"late"));

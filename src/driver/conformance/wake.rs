@@ -1,9 +1,10 @@
 //! Line 8 of the contract: wakes; and how long a wait lasts.
 
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::rig::{Peer, Rig};
-use super::run::Run;
+use super::run::{PATIENCE, Run};
 use super::seen::Seen;
 use crate::driver::Driver;
 
@@ -21,9 +22,9 @@ pub(super) fn a_wake_before_the_wait_is_not_lost<R: Rig>() {
         waker.wake();
         let begun = Instant::now();
         while wakes(&run.seen) < round {
-            run.turn_with(Duration::from_secs(5), |_, _| {});
+            run.turn_with(2 * PATIENCE, |_, _| {});
         }
-        assert!(begun.elapsed() < Duration::from_secs(2), "it slept over it");
+        assert!(begun.elapsed() < PATIENCE, "it slept over it");
     }
     run.assert_silence();
 }
@@ -36,7 +37,7 @@ pub(super) fn a_wake_in_the_middle_of_a_turn_is_not_lost<R: Rig>() {
     let begun = Instant::now();
     let mut again = Some(waker);
     while wakes(&run.seen) < 2 {
-        run.turn_with(Duration::from_secs(5), |_, seen| {
+        run.turn_with(2 * PATIENCE, |_, seen| {
             if matches!(seen, Seen::Woken)
                 && let Some(waker) = again.take()
             {
@@ -44,7 +45,7 @@ pub(super) fn a_wake_in_the_middle_of_a_turn_is_not_lost<R: Rig>() {
             }
         });
     }
-    assert!(begun.elapsed() < Duration::from_secs(2), "it slept over it");
+    assert!(begun.elapsed() < PATIENCE, "it slept over it");
 }
 
 pub(super) fn many_wakes_are_a_few_events<R: Rig>() {
@@ -76,13 +77,16 @@ pub(super) fn a_wake_from_another_thread_ends_a_wait_without_limit<R: Rig>() {
     let mut run = Run::<R>::new();
     run.settle();
     let waker = run.driver().waker();
+    // Two wakes may be one event, so each is asked for when the one before it was seen.
+    let (ask, asked) = channel::<()>();
     let thread = std::thread::spawn(move || {
-        for _ in 0..5 {
+        while asked.recv().is_ok() {
             std::thread::sleep(Duration::from_millis(30));
             waker.wake();
         }
     });
     for round in 1..=5 {
+        ask.send(()).expect("the thread runs");
         while wakes(&run.seen) < round {
             run.driver().wait(None).expect("wait");
             while let Some(event) = run.rig.driver().next_event() {
@@ -90,6 +94,7 @@ pub(super) fn a_wake_from_another_thread_ends_a_wait_without_limit<R: Rig>() {
             }
         }
     }
+    drop(ask);
     thread.join().expect("the thread ends");
 }
 
@@ -110,14 +115,11 @@ pub(super) fn a_wait_lasts_as_long_as_it_may<R: Rig>() {
         assert_eq!(run.turn_with(limit, |_, _| {}), 0);
         let slept = begun.elapsed();
         assert!(slept >= limit, "{slept:?} of {limit:?}");
-        assert!(slept < limit + Duration::from_millis(500), "{slept:?}");
+        assert!(slept < PATIENCE, "{slept:?}");
     }
     let begun = Instant::now();
-    for _ in 0..100 {
+    for _ in 0..1000 {
         run.turn_with(Duration::ZERO, |_, _| {});
     }
-    assert!(
-        begun.elapsed() < Duration::from_millis(500),
-        "no wait at all"
-    );
+    assert!(begun.elapsed() < PATIENCE, "no wait at all");
 }
