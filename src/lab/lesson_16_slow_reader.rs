@@ -104,7 +104,7 @@ fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     frame.say(format!(
         "EAGAIN: after {taken} bytes the kernel takes no more. Where are they? /proc/net/tcp shows both ends' queues:"
     ));
-    let (kept_at_sender, kept_at_receiver) = queues(writer.as_fd(), reader.as_fd())?;
+    let (kept_at_sender, kept_at_receiver) = queues(writer.as_fd(), reader.as_fd(), taken)?;
     let mut table = Table::new("Who keeps the bytes", &["where", "bytes"]);
     table.row([
         "receive buffer of the reader".into(),
@@ -123,6 +123,7 @@ fn bare_sockets(frame: &Frame) -> io::Result<Kept> {
     } else {
         0
     };
+    frame.finding("taken_later_bytes", more);
     if more > 0 {
         frame.say(format!("One of them found room: {more} bytes more."));
     }
@@ -179,8 +180,20 @@ fn writable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
     ready(&mut Silent, fd, POLLOUT, patience)
 }
 
-/// The writer's send queue and the reader's receive queue.
-fn queues(writer: BorrowedFd<'_>, reader: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+/// The writer's send queue and the reader's receive queue, when they hold all that was taken.
+fn queues(writer: BorrowedFd<'_>, reader: BorrowedFd<'_>, taken: usize) -> io::Result<(u32, u32)> {
+    let begin = Instant::now();
+    loop {
+        let (sent, received) = queues_now(writer, reader)?;
+        // What has arrived stands in both until it is acknowledged, and the two are not read in one moment.
+        if (sent + received) as usize == taken || begin.elapsed() > PATIENCE {
+            return Ok((sent, received));
+        }
+        pause(Duration::from_millis(20))?;
+    }
+}
+
+fn queues_now(writer: BorrowedFd<'_>, reader: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
     let address = |fd| match sys::getsockname(&mut Silent, fd)? {
         Address::Inet(SocketAddr::V4(address)) => Ok(address),
         _ => Err(io::Error::other("a TCP socket over IPv4")),
