@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::session::{Folder, Server, ask, events, has_ring};
+use crate::session::{Folder, PROGRAM, Server, ask, ended, events, has_ring, program};
 
 /// Serves the scripted session with the trace written to a file; what is in it.
 fn traced(name: &str, before: &[&str], backend: &str) -> (Folder, String) {
@@ -388,8 +388,7 @@ fn options_stand_before_or_behind_the_subcommand() {
             "bind",
         ],
     ] {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
-        let output = program.args(words).output().unwrap();
+        let output = program().args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{words:?}");
         let text = String::from_utf8(output.stderr).unwrap();
         let first: Value = serde_json::from_str(text.lines().next().unwrap()).expect(&text);
@@ -406,7 +405,7 @@ fn a_client_that_is_interrupted_leaves_a_whole_trace() {
     let perfetto = folder.path("trace.json");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap().to_string();
-    let mut client = Command::new(env!("CARGO_BIN_EXE_longshore"))
+    let mut client = Command::new(PROGRAM)
         .args(["trace", "--summary", "--perfetto", &perfetto, "connect"])
         .arg(target)
         .stdin(Stdio::piped())
@@ -424,6 +423,7 @@ fn a_client_that_is_interrupted_leaves_a_whole_trace() {
         .read_exact(&mut heard)
         .unwrap();
     kill(Pid::from_raw(client.id() as i32), Signal::SIGINT).unwrap();
+    ended(&mut client);
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(128 + libc::SIGINT));
     let table = String::from_utf8(output.stderr).unwrap();
@@ -445,8 +445,7 @@ fn outputs_that_would_spoil_each_other_are_a_mistake() {
         &["--pcapng", "-"],
         &["--perfetto", "-"],
     ] {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_longshore"));
-        let output = program
+        let output = program()
             .arg("trace")
             .args(words)
             .args(["serve"])
@@ -459,7 +458,7 @@ fn outputs_that_would_spoil_each_other_are_a_mistake() {
 
 #[test]
 fn without_the_flag_its_options_are_a_mistake() {
-    let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
+    let output = program()
         .args(["serve", "--errors"])
         .stdout(Stdio::null())
         .output()

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use pcap_file::pcapng::{Block, PcapNgReader};
 use serde_json::Value;
 
-use crate::session::{Folder, PATIENCE, PROGRAM, Server, ask, connect, end, events, has_ring};
+use crate::session::{
+    Folder, PATIENCE, PROGRAM, Server, ask, connect, end, events, has_ring, program,
+};
 
 /// Whether this process may capture.
 pub(crate) fn may_capture() -> bool {
@@ -389,7 +391,7 @@ fn without_the_capability_one_line_says_so_and_the_trace_goes_on() {
 fn a_unix_socket_has_no_packets() {
     let folder = Folder::new("packets-unix");
     let at = format!("unix:{}", folder.path("nobody"));
-    let output = Command::new(PROGRAM)
+    let output = program()
         .args(["trace", "--packets", "connect", &at])
         .output()
         .unwrap();

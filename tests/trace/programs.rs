@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::agreement::{Seen, of_strace, of_trace};
-use crate::session::{Folder, PROGRAM, Server, connect, events, has_ring, has_strace};
+use crate::session::{Folder, Server, connect, events, has_ring, has_strace, program};
 
 /// An echo by this model and a client of it, both traced: the events of the server and of the client.
 fn echoed(model: &str) -> (Vec<Value>, Vec<Value>) {
@@ -62,7 +62,9 @@ fn is_one_conversation(server: &[Value], client: &[Value]) {
 fn an_echo_by_hand_makes_the_calls_of_the_textbook() {
     let (server, client) = echoed("blocking");
     is_one_conversation(&server, &client);
-    let alone = calls(&server, None);
+    let mut alone = calls(&server, None);
+    // Where the limit of descriptors is not as high as it may be.
+    alone.retain(|name| *name != "setrlimit");
     let begin = [
         "getrlimit",
         "socket",
@@ -343,7 +345,7 @@ fn a_failed_start_closes_what_it_had_opened() {
     let folder = Folder::new("failed-start");
     let path = folder.path("trace.jsonl");
     let program = |words: &[&str]| {
-        let mut command = std::process::Command::new(PROGRAM);
+        let mut command = program();
         command.args(["trace", "--json", "--output", &path]);
         let output = command.args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,6 +15,8 @@ use serde_json::Value;
 /// How long anything may take before a test gives up. Never a measure of speed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
+/// Stands before a program that is run to its end. One that never ends is killed, and fails its test.
+pub(crate) const BOUNDED: [&str; 3] = ["timeout", "--kill-after=5", "60"];
 /// Above what is read into memory, so that a poller sends it with sendfile(2).
 const LARGE_BYTES: usize = 100_000;
 
@@ -126,10 +129,10 @@ impl Server {
     /// Stops it as a terminal does; it must end well. What it printed after its first line.
     pub(crate) fn stop(mut self) -> String {
         kill(self.pid, Signal::SIGTERM).unwrap();
+        let status = ended(&mut self.process);
+        assert!(status.success(), "{status}");
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}");
         rest
     }
 
@@ -220,6 +223,18 @@ impl Drop for Server {
     }
 }
 
+/// Waits until a program has ended, which it must do by itself. What it still prints fits into its pipes.
+pub(crate) fn ended(process: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Lets the server see the end, and waits for its own.
 pub(crate) fn end(mut stream: TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
@@ -229,7 +244,8 @@ pub(crate) fn end(mut stream: TcpStream) {
 
 /// Runs `wrapper… longshore before… connect target…` with this input to its end; what it printed.
 pub(crate) fn connect(wrapper: &[&str], before: &[&str], target: &[&str], input: &str) -> String {
-    let mut words = wrapper.to_vec();
+    let mut words = BOUNDED.to_vec();
+    words.extend(wrapper);
     words.push(PROGRAM);
     words.extend(before);
     words.push("connect");
@@ -246,6 +262,13 @@ pub(crate) fn connect(wrapper: &[&str], before: &[&str], target: &[&str], input:
     let output = client.wait_with_output().unwrap();
     assert!(output.status.success(), "{words:?}: {}", output.status);
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The program, to be run to its end.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(BOUNDED[0]);
+    command.args(&BOUNDED[1..]).arg(PROGRAM);
+    command
 }
 
 /// Reads a head, byte by byte.
