@@ -11,7 +11,7 @@ use std::process::Command;
 
 use crate::cli::fails;
 use crate::peer::Peer;
-use crate::server::{PROGRAM, Server, on_each_backend, with_servers};
+use crate::server::{PROGRAM, Server, eventually, on_each_backend, with_servers};
 
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
@@ -185,6 +185,8 @@ fn a_unix_path_is_made_used_and_removed() {
         let path = directory.path(backend);
         // A path that somebody left behind: nobody listens there any more.
         drop(UnixListener::bind(&path).expect("a new path"));
+        // A server that another test starts in that moment has its descriptor too, until its execve(2).
+        eventually("nobody is there", || UnixStream::connect(&path).is_err());
         let mut command = Server::command(backend, &unix(&path));
         command.args(["--workers", "2", "--unix-mode", "600"]);
         let server = Server::spawn(command, backend, 1);

@@ -32,7 +32,10 @@ fn a_pipe_gets_the_bytes() {
 #[test]
 fn a_terminal_gets_them_escaped() {
     // script(1) runs a program on a terminal of its own, and prints what that was given.
-    let command = format!("{PROGRAM} connect --no-input {}", hostile());
+    let command = format!(
+        "timeout --foreground --kill-after=5 30 {PROGRAM} connect --no-input {}",
+        hostile()
+    );
     let script = Command::new("script")
         .args(["-q", "-e", "-c", &command, "/dev/null"])
         .stdin(Stdio::null())

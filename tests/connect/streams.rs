@@ -1,14 +1,14 @@
 //! Byte streams: what goes out, what comes back, and the ends of both sides.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
-use std::os::unix::net::UnixListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::programs::{Running, fails, path, pattern, spawn, text};
+use crate::programs::{Running, fails, path, pattern, spawn, text, until_refused};
 use crate::{once, succeeds};
 
 #[test]
@@ -162,6 +162,7 @@ fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     drop(listener);
+    until_refused(|| TcpStream::connect(&address));
     let said = fails(1, &["connect", &address], b"");
     let expected = format!("cannot connect to tcp {address}: Connection refused");
     assert!(
@@ -174,6 +175,7 @@ fn nobody_there() {
     assert!(said.contains("there is no such socket"), "{said}");
     let path = path("stale");
     drop(UnixListener::bind(&path).expect("a new path"));
+    until_refused(|| UnixStream::connect(&path));
     let said = fails(1, &["connect", &format!("unix:{}", path.display())], b"");
     assert!(said.contains("refused"), "{said}");
     std::fs::remove_file(path).expect("ours");

@@ -323,7 +323,7 @@ fn text_and_binary_are_printed() {
 /// What `connect -v` says of these frames, both outputs as one, without what is said of the handshake and what it sends.
 fn both_outputs(frames: Vec<u8>) -> Vec<String> {
     let arguments = ["-v", "--no-input", "--linger", "0.2", &says(frames)].join(" ");
-    let both = format!("exec {PROGRAM} connect {arguments} 2>&1");
+    let both = format!("exec timeout --kill-after=5 30 {PROGRAM} connect {arguments} 2>&1");
     let output = Command::new("sh").args(["-c", &both]).output();
     let output = output.expect("a shell");
     text(&output.stdout)

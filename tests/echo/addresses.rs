@@ -1,8 +1,8 @@
 //! Where it listens, and what it says where it cannot.
 
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
-use crate::programs::{Running, fails, path};
+use crate::programs::{Running, fails, path, until_refused};
 use crate::streams::{says, tcp};
 use crate::{ALL, with_each};
 
@@ -59,8 +59,10 @@ fn paths_of_sockets() {
             // Left behind by somebody who has died: nobody is at it.
             if kind == "unix" {
                 drop(UnixListener::bind(&path).expect("a new path"));
+                until_refused(|| UnixStream::connect(&path));
             } else {
-                drop(std::os::unix::net::UnixDatagram::bind(&path).expect("a new path"));
+                drop(UnixDatagram::bind(&path).expect("a new path"));
+                until_refused(|| UnixDatagram::unbound()?.connect(&path));
             }
             let server = Running::start(&arguments);
             let said = fails(1, &arguments, b"");

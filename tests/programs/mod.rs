@@ -2,7 +2,7 @@
 //!
 //! Whatever a test does to a server, it must end with exit code 0 and an empty standard error.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +23,16 @@ pub(crate) fn path(name: &str) -> PathBuf {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let file = format!("longshore-{name}-{}-{number}", std::process::id());
     std::env::temp_dir().join(file)
+}
+
+/// Waits until nobody is at a socket that was closed: a program that another test starts in that moment has it too, until
+/// its execve(2).
+pub(crate) fn until_refused<T>(connect: impl Fn() -> io::Result<T>) {
+    let deadline = Instant::now() + PATIENCE;
+    while connect().is_ok() {
+        assert!(Instant::now() < deadline, "somebody is at it");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// A running server, killed if a test fails before it was stopped.
