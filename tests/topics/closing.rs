@@ -1,7 +1,7 @@
 //! What was queued leaves before our Close, if the peer reads.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore::sys::Address;
 use longshore::ws::{CloseCode, Kind};
@@ -15,6 +15,9 @@ use super::on_every_backend;
 
 /// Messages of 64 KiB: 32 MiB, more than the kernel takes.
 const COUNT: usize = 512;
+
+/// Longer than a busy machine needs to read all of them.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Says much, and then closes, unless it was told to wait for the stop.
 struct Speaker;
@@ -46,15 +49,16 @@ impl Handler for Speaker {
 
 struct Running(u16, Stopper, Option<thread::JoinHandle<()>>);
 
-fn start(backend: Backend) -> Running {
+/// Who does not read has `close_timeout` for what was queued.
+fn start(backend: Backend, close_timeout: Duration) -> Running {
     let bound = Server::new()
         .listen("127.0.0.1:0".parse().expect("an address"))
         .backend(backend)
         .workers(Workers::Count(1))
         .limits(Limits {
             outbox_bytes_max: 64 << 20,
-            close_timeout: Duration::from_secs(3),
-            stop_timeout: Duration::from_secs(20),
+            close_timeout,
+            stop_timeout: LONG,
             ..Limits::default()
         })
         .bind()
@@ -89,7 +93,7 @@ fn hears_everything(client: &mut Client) {
 #[test]
 fn a_close_goes_behind_what_was_queued() {
     on_every_backend(|backend| {
-        let server = start(backend);
+        let server = start(backend, LONG);
         let mut client = Client::connect(server.0);
         client.send("close");
         thread::sleep(Duration::from_millis(200));
@@ -101,7 +105,7 @@ fn a_close_goes_behind_what_was_queued() {
 #[test]
 fn a_stop_lets_what_was_queued_leave() {
     on_every_backend(|backend| {
-        let server = start(backend);
+        let server = start(backend, LONG);
         let mut client = Client::connect(server.0);
         client.send("wait");
         thread::sleep(Duration::from_millis(200));
@@ -115,10 +119,9 @@ fn a_stop_lets_what_was_queued_leave() {
 #[test]
 fn who_does_not_read_does_not_hold_the_close() {
     on_every_backend(|backend| {
-        let server = start(backend);
+        let server = start(backend, Duration::from_secs(3));
         let mut client = Client::connect(server.0);
         client.send("close");
-        let start = Instant::now();
         // Past close_timeout, what is in the kernel and the outbox still comes, whole, and then the Close.
         thread::sleep(Duration::from_secs(4));
         let mut count = 0;
@@ -129,6 +132,5 @@ fn who_does_not_read_does_not_hold_the_close() {
         assert!((1..COUNT).contains(&count), "{backend}: {count} of {COUNT}");
         assert_eq!(client.close(), (1000, "all is said".to_owned()));
         client.ends();
-        assert!(start.elapsed() < Duration::from_secs(15));
     });
 }

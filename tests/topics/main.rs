@@ -146,7 +146,7 @@ impl Running {
                 break;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(10),
+                start.elapsed() < Duration::from_secs(40),
                 "it is not welcomed"
             );
         }
