@@ -20,7 +20,7 @@ use longshore::trace::packets::{
 
 mod judges;
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(40);
 
 /// A capture and its packets as they come.
 struct Watch {
@@ -157,6 +157,15 @@ fn session(listener: &TcpListener, watch: &mut Watch) -> (SocketAddr, SocketAddr
     (peer, listener.local_addr().unwrap())
 }
 
+/// How many connections the kernel forgot where TIME-WAIT was due: there are `tcp_max_tw_buckets` of those at most, tcp(7).
+fn forgotten() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/net/netstat").unwrap();
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt: "));
+    let (names, counts) = (lines.next()?.split(' '), lines.next()?.split(' '));
+    let mut both = names.zip(counts);
+    both.find_map(|(name, count)| (name == "TCPTimeWaitOverflow").then(|| count.to_owned()))
+}
+
 #[test]
 fn a_session_from_its_first_packet_to_its_last() {
     for at in ["127.0.0.1:0", "[::1]:0"] {
@@ -170,6 +179,7 @@ fn a_session_from_its_first_packet_to_its_last() {
         };
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         drop(TcpStream::connect(other.local_addr().unwrap()).unwrap());
+        let before = forgotten();
         let (client, server) = session(&listener, &mut watch);
         let (packets, report) = watch.stop();
 
@@ -196,7 +206,11 @@ fn a_session_from_its_first_packet_to_its_last() {
         assert_eq!(states.local, Some(TcpState::Close));
         let mut diag = Diag::open().unwrap();
         let asked = diag.tcp(client, server).unwrap().map(|end| end.state);
-        assert_eq!(asked, states.remote, "the kernel says the same");
+        if forgotten() == before {
+            assert_eq!(asked, states.remote, "the kernel says the same");
+        } else {
+            eprintln!("SKIPPED: the kernel has too many connections in TIME-WAIT to keep this one");
+        }
         assert_eq!(diag.tcp(server, client).unwrap(), None);
         for packet in &packets {
             assert_eq!((packet.tuple.local, packet.tuple.remote), (server, client));
