@@ -4,17 +4,17 @@
 #![cfg(all(feature = "server", feature = "trace"))]
 
 mod built;
+#[path = "built/ended.rs"]
+mod ended;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use built::built;
+use ended::{PATIENCE, ended};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running example, killed if a test fails before it was stopped.
 struct Server {
@@ -70,10 +70,10 @@ impl Server {
     /// Stops it as a terminal or a service manager does. What it printed after its first line.
     fn stop(mut self, signal: Signal) -> String {
         kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
+        let status = ended(&mut self.process);
+        assert!(status.success(), "{status}");
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}");
         rest
     }
 }
@@ -86,9 +86,17 @@ impl Drop for Server {
     }
 }
 
+/// Runs a program that says little to its end.
+fn run(command: &mut Command) -> Output {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    ended(&mut process);
+    process.wait_with_output().unwrap()
+}
+
 #[test]
 fn the_verbs_come_in_order() {
-    let output = Command::new(built("01_the_verbs")).output().unwrap();
+    let output = run(&mut Command::new(built("01_the_verbs")));
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let mut calls: Vec<_> = text
@@ -194,10 +202,7 @@ fn websocket_echo() {
 #[test]
 fn the_trace_shows_a_request() {
     let run = |backend: &str| {
-        let output = Command::new(built("15_trace"))
-            .arg(backend)
-            .output()
-            .unwrap();
+        let output = run(Command::new(built("15_trace")).arg(backend));
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -228,22 +233,11 @@ fn the_trace_shows_a_request() {
 
 #[test]
 fn the_environment_turns_the_trace_on() {
-    let mut refusing = Command::new(built("05_http_hello"))
+    // A server that starts all the same would never end.
+    let output = run(Command::new(built("05_http_hello"))
         .arg("127.0.0.1:0")
-        .env("LONGSHORE_TRACE", "yes")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A server that starts all the same says so, and would never end.
-    let mut line = String::new();
-    let mut printed = BufReader::new(refusing.stdout.take().unwrap());
-    printed.read_line(&mut line).unwrap();
-    if !line.is_empty() {
-        let _ = refusing.kill();
-    }
-    assert_eq!(line, "");
-    let output = refusing.wait_with_output().unwrap();
+        .env("LONGSHORE_TRACE", "yes"));
+    assert_eq!(output.stdout, b"");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("LONGSHORE_TRACE must be 1"), "{text}");

@@ -4,21 +4,21 @@
 #![cfg(feature = "server")]
 
 mod built;
+#[path = "built/ended.rs"]
+mod ended;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 use std::{env, fs, process};
 
 use built::built;
+use ended::{PATIENCE, ended};
 use longshore::client::{Event, Options, WebSocket};
 use longshore::ws::{CloseCode, Kind};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A running example, killed if a test fails before it was stopped.
 struct Server {
@@ -97,10 +97,10 @@ impl Server {
             Signal::SIGINT,
         )
         .unwrap();
+        let status = ended(&mut self.process);
+        assert!(status.success(), "{status}");
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}");
         rest
     }
 }

@@ -5,6 +5,8 @@
 #![cfg(all(feature = "epoll", feature = "io-uring", feature = "mio"))]
 
 mod built;
+#[path = "built/ended.rs"]
+mod ended;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -12,15 +14,13 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use built::built;
+use ended::{PATIENCE, ended};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const BACKENDS: [&str; 4] = ["epoll", "io-uring", "mio", "auto"];
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// A running example, killed if a test fails before it was stopped.
 struct Example {
     process: Child,
@@ -80,10 +80,10 @@ impl Example {
 
     /// What it prints up to its end.
     fn rest(&mut self) -> String {
+        let status = ended(&mut self.process);
+        assert!(status.success(), "{status}");
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}");
         rest
     }
 }
