@@ -1,7 +1,7 @@
 //! The access log of the program: what it says, where, and what signals do to it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use crate::cli::fails;
 use crate::frames::HANDSHAKE;
 use crate::peer::Peer;
-use crate::server::{PROGRAM, Server, eventually, on_each_backend, rest_of};
+use crate::server::{PROGRAM, Server, ended, eventually, on_each_backend, rest_of};
 
 /// A folder for one test, gone when it ends.
 struct Folder(PathBuf);
@@ -273,7 +273,7 @@ fn standard_output_can_be_the_log() {
     assert_eq!(Peer::connect(address).fetch("/pipeline").text(), "ok");
     let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
     kill(pid, Signal::SIGTERM).expect("it runs");
-    assert!(process.wait().expect("our child").success());
+    assert!(ended(&mut process).success());
     let line = rest_of(&mut stdout);
     assert!(
         line.ends_with("\"GET /pipeline HTTP/1.1\" 200 2\n") && line.lines().count() == 1,
@@ -304,8 +304,7 @@ fn a_log_that_cannot_be_written_costs_its_lines() {
         drop(peer);
         let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
         kill(pid, Signal::SIGTERM).expect("it runs");
-        stdout.read_to_end(&mut Vec::new()).expect("its end");
-        assert!(process.wait().expect("our child").success(), "{backend}");
+        assert!(ended(&mut process).success(), "{backend}");
         let said = fs::read_to_string(&said).expect("text");
         assert!(
             said.starts_with("longshore: the access log lost 3 lines: No space left")

@@ -10,9 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use crate::peer::Peer;
-use crate::server::{PROGRAM, Server, eventually, on_each_backend, rest_of};
+use crate::server::{PROGRAM, Server, ended, eventually, may_open, on_each_backend, rest_of};
 
 const CLIENTS: usize = 200;
+/// Descriptors of this process, for the clients of three servers and what other tests need.
+const NEEDED: u64 = 3 * CLIENTS as u64 + 2000;
 const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// A server that may open only `descriptors` files.
@@ -115,6 +117,9 @@ fn is_fair(server: &Server, room: std::ops::RangeInclusive<usize>) {
 
 #[test]
 fn few_descriptors_make_clients_wait() {
+    if !may_open(NEEDED) {
+        return;
+    }
     on_each_backend(|backend| {
         let server = with_descriptors(backend, 64, &["--workers", "1"]);
         is_fair(&server, 20..=64);
@@ -124,6 +129,9 @@ fn few_descriptors_make_clients_wait() {
 
 #[test]
 fn workers_that_share_few_descriptors_make_clients_wait() {
+    if !may_open(NEEDED) {
+        return;
+    }
     // Four tables of 32 places each, and 64 descriptors for all of them: accept4(2) itself fails with EMFILE. The
     // direct descriptors of a ring do not count, so there each table is full at its own limit.
     on_each_backend(|backend| {
@@ -135,6 +143,9 @@ fn workers_that_share_few_descriptors_make_clients_wait() {
 
 #[test]
 fn a_limit_of_connections_makes_clients_wait() {
+    if !may_open(NEEDED) {
+        return;
+    }
     on_each_backend(|backend| {
         let args = ["--workers", "1", "--connections-max", "8"];
         let server = Server::start(backend, &args[2..]);
@@ -173,12 +184,7 @@ fn who_cannot_have_all_workers_ends_and_does_not_say_that_it_listens() {
             command.args(["--workers", "16", "--listen", "127.0.0.1:0"]);
             let streams = command.stdin(Stdio::null()).stdout(Stdio::piped());
             let mut process = streams.stderr(Stdio::piped()).spawn().expect("a shell");
-            let mut status = None;
-            eventually("the server ends", || {
-                status = process.try_wait().expect("our child");
-                status.is_some()
-            });
-            let code = status.expect("it has ended").code();
+            let code = ended(&mut process).code();
             let error = rest_of(process.stderr.take().expect("piped"));
             assert_eq!(code, Some(1), "{backend}: {error}");
             let printed = rest_of(process.stdout.take().expect("piped"));

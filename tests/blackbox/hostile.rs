@@ -173,7 +173,9 @@ fn a_peer_that_reads_slowly_gets_everything() {
             let body = pattern(1 << 20);
             let mut peer = server.connect();
             let requests = 3;
-            peer.stuff(&with_length("POST", "/echo", &body).repeat(requests));
+            let mut sender = Peer::over(peer.stream.try_clone().expect("a descriptor"));
+            let all = with_length("POST", "/echo", &body).repeat(requests);
+            let sending = thread::spawn(move || sender.send(all));
             // Slower than the time of a stall for the whole, but never still for so long.
             let mut received = 0;
             let head = peer.reply_head_bytes();
@@ -185,6 +187,7 @@ fn a_peer_that_reads_slowly_gets_everything() {
                 }
                 received += peer.take((total - received).min(60_000)).len();
             }
+            sending.join().expect("all was sent");
             assert_eq!(peer.fetch("/pipeline").text(), "ok", "{}", server.backend);
         },
     );

@@ -165,7 +165,7 @@ fn replies_in_flight_stay_below_the_ceiling() {
             let mut peers = Vec::new();
             for _ in 0..20 {
                 let mut peer = Peer::websocket(server.address());
-                peer.stuff(&message);
+                pour(&mut peer, &message);
                 // The beginning of the echo, or a refusal: the message was dealt with.
                 eventually("something comes", || peer.has_news());
                 peers.push(peer);

@@ -8,9 +8,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use longshore::trace::packets::Diag;
 use socket2::SockRef;
 
-use crate::server::PATIENCE;
+use crate::server::{PATIENCE, eventually};
 
 /// One connection to the server.
 pub(crate) struct Peer {
@@ -238,6 +239,18 @@ impl Peer {
         self.stream
             .set_read_timeout(Some(PATIENCE))
             .expect("an open socket");
+    }
+
+    /// Waits until the server has read everything that was sent: nothing is left in its socket's receive queue.
+    pub(crate) fn is_read(&self) {
+        let address = |of: io::Result<SocketAddr>| of.expect("an open socket");
+        let server = address(self.stream.peer_addr());
+        let ours = address(self.stream.local_addr());
+        let mut kernel = Diag::open().expect("sock_diag(7)");
+        eventually("everything is read", || {
+            let end = kernel.tcp(server, ours).expect("an answer");
+            end.is_some_and(|end| end.receive_queue == 0)
+        });
     }
 
     /// Whether something came, or the connection ended, without waiting.

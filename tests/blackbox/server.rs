@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use longshore::sys::{self, Silent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -86,6 +87,10 @@ impl Server {
     pub(crate) fn start(backend: &str, args: &[&str]) -> Self {
         let mut command = Self::command(backend, "127.0.0.1:0");
         command.args(["--workers", "1"]).args(args);
+        if !args.contains(&"--ping-interval") {
+            // Half a minute is not long on a busy machine: a ping would come among the frames that a test waits for.
+            command.args(["--ping-interval", "600"]);
+        }
         Self::spawn(command, backend, 1)
     }
 
@@ -156,12 +161,7 @@ impl Server {
 
     /// Waits until the process ends by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        eventually("the server ends", || {
-            status = self.process.try_wait().expect("our child");
-            status.is_some()
-        });
-        status.expect("it has ended")
+        ended(&mut self.process)
     }
 
     /// SIGTERM; the server must end in order and have nothing to complain about.
@@ -245,6 +245,25 @@ impl Counts {
             messages: figure("messages")?,
         })
     }
+}
+
+/// Whether this process may open `count` files, its clients' sockets for example. Raises its limit as far as it may.
+pub(crate) fn may_open(count: u64) -> bool {
+    let limit = sys::raise_nofile(&mut Silent).expect("allowed");
+    if limit < count {
+        eprintln!("SKIPPED: {limit} descriptors (ulimit -Hn) are too few");
+    }
+    limit >= count
+}
+
+/// Waits until a program ends by itself. What it still prints fits into its pipes.
+pub(crate) fn ended(process: &mut Child) -> ExitStatus {
+    let mut status = None;
+    eventually("the program ends", || {
+        status = process.try_wait().expect("our child");
+        status.is_some()
+    });
+    status.expect("it has ended")
 }
 
 /// Waits until `holds`.

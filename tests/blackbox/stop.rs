@@ -13,7 +13,15 @@ use crate::server::{Counts, Server, eventually, on_each_backend};
 #[test]
 fn a_stop_finishes_what_is_begun() {
     on_each_backend(|backend| {
-        let server = Server::start(backend, &["--stop-timeout", "30"]);
+        let limits = [
+            "--stop-timeout",
+            "600",
+            "--head-timeout",
+            "300",
+            "--body-grace",
+            "300",
+        ];
+        let server = Server::start(backend, &limits);
         let body = pattern(1 << 20);
         let mut uploads: Vec<Peer> = Vec::new();
         for path in ["/upload", "/echo"] {
@@ -29,8 +37,10 @@ fn a_stop_finishes_what_is_begun() {
         let mut fresh = server.connect();
         let mut websocket = Peer::websocket(server.address());
         websocket.send(frame(0x01, b"half a message"));
-        thread::sleep(Duration::from_millis(100));
-
+        // What is not read when the stop comes is not begun.
+        for peer in uploads.iter().chain([&head, &websocket]) {
+            peer.is_read();
+        }
         server.signal(Signal::SIGTERM);
         // Who has begun nothing is closed at once.
         idle.ends();
@@ -97,12 +107,12 @@ fn a_stop_takes_only_so_long() {
 #[test]
 fn a_stop_ends_whatever_asks_next() {
     on_each_backend(|backend| {
-        let server = Server::start(backend, &["--stop-timeout", "30"]);
+        let server = Server::start(backend, &["--stop-timeout", "600"]);
         // A handshake that is on its way when the stop comes becomes a WebSocket, but does not stay one.
         let mut late = server.connect();
         let (front, back) = HANDSHAKE.split_at(30);
         late.send(front);
-        thread::sleep(Duration::from_millis(50));
+        late.is_read();
         server.signal(Signal::SIGTERM);
         thread::sleep(Duration::from_millis(50));
         late.send(back);
@@ -145,7 +155,7 @@ fn a_restart_is_announced_if_it_is_one() {
 #[test]
 fn nobody_is_lost_at_the_door_when_the_server_stops() {
     on_each_backend(|backend| {
-        let server = Server::start(backend, &["--stop-timeout", "30"]);
+        let server = Server::start(backend, &["--stop-timeout", "600"]);
         // Connected and asked before the stop: each of them gets its reply.
         let mut peers: Vec<Peer> = (0..100).map(|_| server.connect()).collect();
         for peer in &mut peers {

@@ -190,7 +190,7 @@ fn a_frame_in_single_bytes_comes_back_whole() {
 
 #[test]
 fn a_silent_peer_is_pinged_and_then_cut() {
-    let times = ["--ping-interval", "1", "--ping-timeout", "1"];
+    let times = ["--ping-interval", "1", "--ping-timeout", "4"];
     with_servers(&times, |server| {
         let mut silent = Peer::websocket(server.address());
         let mut alive = Peer::websocket(server.address());

@@ -135,7 +135,7 @@ fn large(site: &Site) {
 
 #[test]
 fn who_never_reads_is_cut_and_who_reads_slowly_is_not() {
-    let limits = ["--write-stall-timeout", "1", "--send-buffer", "4608"];
+    let limits = ["--write-stall-timeout", "3", "--send-buffer", "4608"];
     with_sites(&limits, large, |server, _| {
         let mut slow = narrow(server);
         // So that the one who reads is through before the test's patience is.
@@ -233,7 +233,8 @@ fn a_stop_lets_a_file_finish() {
         large(&site);
         let log = site.path("log");
         let log_name = log.to_str().expect("plain");
-        let args = ["--stop-timeout", "30", "--access-log", log_name];
+        // Longer than a busy machine needs for 64 MiB.
+        let args = ["--stop-timeout", "600", "--access-log", log_name];
         let server: Server = site.serve(backend, &args);
         let mut peer = server.connect();
         peer.send(request("GET", "/static/large").repeat(2));
