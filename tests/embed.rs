@@ -132,7 +132,7 @@ impl Running {
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server listens");
         stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(Duration::from_secs(40)))
             .expect("a timeout");
         stream
     }
@@ -276,7 +276,7 @@ fn a_deferred_reply_comes_from_another_thread_in_its_place() {
         stream.write_all(pipeline.as_bytes()).expect("sent");
         let ticket = server
             .tickets
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(40))
             .expect("a ticket");
         assert!(!ticket.is_cancelled());
         let response = Response::new(Status::OK)
@@ -306,7 +306,7 @@ fn a_half_closed_peer_still_gets_its_deferred_reply() {
             .expect("half-closed");
         let ticket = server
             .tickets
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(40))
             .expect("a ticket");
         ticket.answer(Response::new(Status::OK).content("for you"));
         assert!(read_to_end(&mut stream).ends_with("for you"), "{backend}");
@@ -324,21 +324,21 @@ fn a_dropped_ticket_answers_500_and_a_gone_peer_cancels_one() {
         drop(
             server
                 .tickets
-                .recv_timeout(Duration::from_secs(10))
+                .recv_timeout(Duration::from_secs(40))
                 .expect("a ticket"),
         );
         assert!(
             read_to_end(&mut stream).starts_with("HTTP/1.1 500 "),
             "{backend}"
         );
-        let _ = server.closed.recv_timeout(Duration::from_secs(10));
+        let _ = server.closed.recv_timeout(Duration::from_secs(40));
 
         let mut gone = server.connect();
         gone.write_all(b"GET /defer HTTP/1.1\r\nHost: a\r\n\r\n")
             .expect("sent");
         let ticket = server
             .tickets
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(40))
             .expect("a ticket");
         let linger = std::os::fd::AsFd::as_fd(&gone);
         let abrupt = longshore::sys::SocketOption::Linger(Some(Duration::ZERO));
@@ -347,7 +347,7 @@ fn a_dropped_ticket_answers_500_and_a_gone_peer_cancels_one() {
         drop(gone);
         let requests = server
             .closed
-            .recv_timeout(Duration::from_secs(10))
+            .recv_timeout(Duration::from_secs(40))
             .expect("the reset is noticed");
         assert_eq!(requests, 1, "{backend}");
         assert!(ticket.is_cancelled(), "{backend}");

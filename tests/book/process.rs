@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::command::Printed;
 
 /// A command that takes longer is stuck.
-pub(crate) const SECONDS_MAX: u64 = 60;
+pub(crate) const SECONDS_MAX: u64 = 180;
 /// More than that is no output for a book.
 const BYTES_MAX: u64 = 1 << 20;
 

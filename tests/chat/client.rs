@@ -116,6 +116,21 @@ impl Client {
         text(&self.next("error"), "code")
     }
 
+    /// Whether it was let in, where the room may still be full.
+    pub(crate) fn is_let_in(&mut self) -> bool {
+        loop {
+            let message = self.message().expect("an answer");
+            match message["type"].as_str() {
+                Some("welcome") => return true,
+                Some("error") => {
+                    assert_eq!(text(&message, "code"), "full");
+                    return false;
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Waits for a list that shows `expected`: `Ada` for who is online, `(Ada)` for who is not.
     pub(crate) fn sees(&mut self, expected: &str) {
         loop {

@@ -5,7 +5,6 @@ use crate::server::files::Files;
 use crate::sys::Silent;
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant};
 
 /// A root with a secret beside it.
 fn tree() -> TempDir {
@@ -148,7 +147,6 @@ fn what_is_no_regular_file_is_not_served_and_does_not_block() {
     dir.fifo("www/page.gz");
     dir.fifo("www/sub/index.html");
     let _socket = UnixListener::bind(dir.path("www/socket")).unwrap();
-    let begin = Instant::now();
     for files in both(&dir) {
         for target in ["/fifo", "/fifo/", "/fifo/x", "/socket", "/sub/"] {
             assert_eq!(status(&files, target), 404, "{target}");
@@ -156,7 +154,6 @@ fn what_is_no_regular_file_is_not_served_and_does_not_block() {
         let plan = ask(&files, "GET", "/page", "Accept-Encoding: gzip");
         assert_eq!(plan.status.code(), 200, "the FIFO beside it is passed over");
     }
-    assert!(begin.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
