@@ -146,6 +146,8 @@ pub enum OptionValue {
     Structure {
         /// Its length.
         bytes: u32,
+        /// The length that there was room for, which the kernel need not use up.
+        room: u32,
     },
     /// A `struct timeval`.
     Time {
@@ -320,14 +322,14 @@ impl Call<'_> {
         }
     }
 
-    /// Whether a successful answer of this call is a number of payload bytes.
+    /// Whether a successful answer of this call is a number of bytes that it moved: also the eight of an eventfd's counter,
+    /// which are no part of a stream.
     pub fn moves_bytes(&self) -> bool {
-        !matches!(self, Call::EventfdRead { .. } | Call::EventfdWrite { .. })
-            && name_moves_bytes(self.name())
+        name_moves_bytes(self.name())
     }
 }
 
-/// The same for a ring's completion, of which only the name is left.
+/// The same by the name alone, which is all that a ring's completion has.
 pub(super) fn name_moves_bytes(name: &str) -> bool {
     matches!(
         name,

@@ -135,6 +135,7 @@ pub use registration::Registration;
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
+pub(crate) use show::values::answer;
 pub use show::{Arguments, Escaped};
 pub use signal::{block, restore_sigpipe, unblock, wait};
 pub use socket::{

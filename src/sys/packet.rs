@@ -54,6 +54,7 @@ pub fn attach_filter(
         option: libc::SO_ATTACH_FILTER,
         value: OptionValue::Structure {
             bytes: size_of::<libc::sock_fprog>() as u32,
+            room: size_of::<libc::sock_fprog>() as u32,
         },
     };
     retry(|| {
@@ -265,7 +266,8 @@ pub fn packet_statistics(
         let answer =
             unsafe { libc::getsockopt(fd, level, option, (&raw mut raw).cast(), &raw mut len) };
         let result = outcome(answer as isize);
-        let value = OptionValue::Structure { bytes: len };
+        let room = size_of_val(&raw) as u32;
+        let value = OptionValue::Structure { bytes: len, room };
         told(probe, &call(result.is_ok().then_some(value)), result)
     })?;
     Ok(PacketStatistics {

@@ -16,9 +16,10 @@ use std::io;
 
 pub(super) mod values;
 
+pub use values::Escaped;
 use values::{
-    Directory, Event, KernelName, List, Name, OptionName, Parts, PathText, Polled, SocketKind,
-    Stat, Text, Time, Value, failure, how_name,
+    Directory, Event, FileFlags, KernelName, List, Name, OptionName, Parts, PathText, Polled,
+    Ready, SocketKind, Stat, Text, Time, Value, answer, failure, how_name, value_bytes, value_room,
 };
 
 /// A call, what came of it, and how many bytes of data are shown.
@@ -48,10 +49,15 @@ impl Display for Shown<'_> {
         f.write_char(')')?;
         match self.result {
             None => Ok(()),
-            Some(Ok(number)) => match self.call.meaning(number) {
-                Some(meaning) => write!(f, " = {number:#x} ({meaning})"),
-                None => write!(f, " = {number}"),
-            },
+            Some(Ok(number)) => {
+                let meaning = self.call.meaning(number);
+                let number = number as i64;
+                write!(
+                    f,
+                    " = {}",
+                    answer(self.call.name(), number, meaning.as_deref())
+                )
+            }
             Some(Err(error)) => failure(f, error),
         }
     }
@@ -69,11 +75,17 @@ impl Display for Arguments<'_> {
 }
 
 impl Call<'_> {
-    /// What an answer means that is more than a number, in strace's words: `flags O_RDWR|O_NONBLOCK` of `F_GETFL`.
+    /// What an answer means that is more than a number, in strace's words: `flags O_RDWR|O_NONBLOCK` of `F_GETFL`,
+    /// `[{fd=3, revents=POLLIN}]` or `Timeout` of `poll(2)`.
     pub fn meaning(&self, answer: usize) -> Option<String> {
         match self {
             Call::Fcntl { command, .. } if *command == libc::F_GETFL => {
                 Some(format!("flags {}", FileFlags(answer as i32)))
+            }
+            Call::Poll { .. } if answer == 0 => Some("Timeout".to_owned()),
+            Call::Poll { fds, .. } => {
+                let ready = fds.iter().filter(|fd| fd.revents() != 0);
+                Some(List(ready.map(Ready)).to_string())
             }
             _ => None,
         }
@@ -91,32 +103,6 @@ impl Call<'_> {
             result,
             text_max,
         })
-    }
-}
-
-/// Bytes as a trace shows them: at most so many, escaped as in C, `"GET /"...`.
-#[derive(Clone, Copy, Debug)]
-pub struct Escaped<'a>(pub &'a [u8], pub usize);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Text(self.0, self.1).fmt(f)
-    }
-}
-
-/// A descriptor's flags. Read-only is the absence of another mode.
-struct FileFlags(i32);
-
-impl Display for FileFlags {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0 & libc::O_ACCMODE != libc::O_RDONLY {
-            return Bits(self.0 as u64, flags::OPEN_FLAGS).fmt(f);
-        }
-        f.write_str("O_RDONLY")?;
-        match self.0 {
-            0 => Ok(()),
-            rest => write!(f, "|{}", Bits(rest as u64, flags::OPEN_FLAGS)),
-        }
     }
 }
 
@@ -194,21 +180,25 @@ impl Shown<'_> {
                 value: Some(OptionValue::Int(errno)),
             } if errno_name(errno) != "?" => {
                 let (option, name) = (OptionName(level, option), errno_name(errno));
-                write!(f, "{fd}, {option}, [{name}], 4")
+                write!(f, "{fd}, {option}, [{name}], [4]")
             }
             Call::Setsockopt {
                 fd,
                 level,
                 option,
                 value,
+            } => {
+                let (option, len) = (OptionName(level, option), value_bytes(value));
+                write!(f, "{fd}, {option}, {}, {len}", Value(value))
             }
-            | Call::Getsockopt {
+            Call::Getsockopt {
                 fd,
                 level,
                 option,
                 value: Some(value),
             } => {
-                write!(f, "{fd}, {}, {}", OptionName(level, option), Value(value))
+                let (option, room) = (OptionName(level, option), value_room(value));
+                write!(f, "{fd}, {option}, {}, [{room}]", Value(value))
             }
             Call::Getsockopt {
                 fd,
@@ -277,7 +267,11 @@ impl Shown<'_> {
                 offset,
                 count,
             } => {
-                write!(f, "{out}, {file}, [{offset}], {count}")
+                // The kernel moves the offset on by what it sent (sendfile(2)).
+                match offset.saturating_add(self.filled() as u64) {
+                    after if after == offset => write!(f, "{out}, {file}, [{offset}], {count}"),
+                    after => write!(f, "{out}, {file}, [{offset}] => [{after}], {count}"),
+                }
             }
             _ => self.of_datagrams(f),
         }

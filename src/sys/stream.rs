@@ -100,7 +100,7 @@ pub fn send(probe: &mut impl Probe, fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Res
 /// let (socket, file) = (ours.as_raw_fd(), file.as_raw_fd());
 /// let expected = format!(
 ///     "send({socket}, \"head\", 4, MSG_NOSIGNAL|MSG_MORE) = 4\n\
-///      sendfile({socket}, {file}, [0], 10) = 10\n"
+///      sendfile({socket}, {file}, [0] => [10], 10) = 10\n"
 /// );
 /// assert_eq!(String::from_utf8_lossy(strace.output()), expected);
 /// # drop(peer);

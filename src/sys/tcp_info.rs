@@ -295,7 +295,8 @@ pub fn tcp_info(probe: &mut impl Probe, fd: BorrowedFd<'_>) -> io::Result<TcpInf
         let answer =
             unsafe { libc::getsockopt(fd, level, option, (&raw mut raw).cast(), &raw mut len) };
         let result = outcome(answer as isize);
-        let value = OptionValue::Structure { bytes: len };
+        let room = size_of_val(&raw) as u32;
+        let value = OptionValue::Structure { bytes: len, room };
         told(probe, &call(result.is_ok().then_some(value)), result)
     })?;
     let filled = &raw[..raw.len().min(len as usize)];

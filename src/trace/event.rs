@@ -213,7 +213,7 @@ pub struct Call {
     pub arguments: String,
     /// The answer; -1 for an error.
     pub result: i64,
-    /// What the answer means, where it is more than a number: `flags O_RDWR|O_NONBLOCK`.
+    /// What the answer means, where it is more than a number: `flags O_RDWR|O_NONBLOCK`, `[{fd=3, revents=POLLIN}]`.
     pub meaning: Option<String>,
     /// The error, if there was one.
     pub error: Option<Failure>,

@@ -159,11 +159,8 @@ impl<W: Write> Text<W> {
             result,
             ..
         } = call;
-        write!(self.waiting, "{bold}{name}{plain}({arguments}) = ")?;
-        match &call.meaning {
-            Some(meaning) => write!(self.waiting, "{result:#x} ({meaning})")?,
-            None => write!(self.waiting, "{result}")?,
-        }
+        let answer = crate::sys::answer(name, *result, call.meaning.as_deref());
+        write!(self.waiting, "{bold}{name}{plain}({arguments}) = {answer}")?;
         self.failure(call.error.as_ref())
     }
 

@@ -42,6 +42,16 @@ impl Display for Text<'_> {
     }
 }
 
+/// Bytes as a trace shows them: at most so many, escaped as in C, `"GET /"...`.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a [u8], pub usize);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Text(self.0, self.1).fmt(f)
+    }
+}
+
 /// `[a, b]`
 pub(in crate::sys) struct List<I>(pub(in crate::sys) I);
 
@@ -93,12 +103,34 @@ pub(in crate::sys) struct Polled<'a>(pub(in crate::sys) &'a PollFd<'a>);
 
 impl Display for Polled<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let bits = |events: i16| Bits(events.cast_unsigned().into(), flags::POLL_EVENTS);
-        write!(f, "{{fd={}, events={}", self.0.fd(), bits(self.0.events()))?;
-        if self.0.revents() != 0 {
-            write!(f, ", revents={}", bits(self.0.revents()))?;
+        let events = Bits(self.0.events().cast_unsigned().into(), flags::POLL_EVENTS);
+        write!(f, "{{fd={}, events={events}}}", self.0.fd())
+    }
+}
+
+/// What a wait found, of one descriptor that is ready.
+pub(in crate::sys) struct Ready<'a>(pub(in crate::sys) &'a PollFd<'a>);
+
+impl Display for Ready<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let revents = Bits(self.0.revents().cast_unsigned().into(), flags::POLL_EVENTS);
+        write!(f, "{{fd={}, revents={revents}}}", self.0.fd())
+    }
+}
+
+/// A descriptor's flags. Read-only is the absence of another mode.
+pub(in crate::sys) struct FileFlags(pub(in crate::sys) i32);
+
+impl Display for FileFlags {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 & libc::O_ACCMODE != libc::O_RDONLY {
+            return Bits(self.0 as u64, flags::OPEN_FLAGS).fmt(f);
         }
-        f.write_char('}')
+        f.write_str("O_RDONLY")?;
+        match self.0 {
+            0 => Ok(()),
+            rest => write!(f, "|{}", Bits(rest as u64, flags::OPEN_FLAGS)),
+        }
     }
 }
 
@@ -147,18 +179,37 @@ pub(in crate::sys) struct Value(pub(in crate::sys) OptionValue);
 impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
-            OptionValue::Int(number) => write!(f, "[{number}], 4"),
+            OptionValue::Int(number) => write!(f, "[{number}]"),
             OptionValue::Linger { on, seconds } => {
-                write!(f, "{{l_onoff={}, l_linger={seconds}}}, 8", i32::from(on))
+                write!(f, "{{l_onoff={}, l_linger={seconds}}}", i32::from(on))
             }
-            OptionValue::Structure { bytes } => write!(f, "{{...}}, {bytes}"),
+            OptionValue::Structure { .. } => f.write_str("{...}"),
             OptionValue::Time { seconds, micros } => {
-                write!(f, "{{tv_sec={seconds}, tv_usec={micros}}}, 16")
+                write!(f, "{{tv_sec={seconds}, tv_usec={micros}}}")
             }
             OptionValue::Credentials { pid, uid, gid } => {
-                write!(f, "{{pid={pid}, uid={uid}, gid={gid}}}, 12")
+                write!(f, "{{pid={pid}, uid={uid}, gid={gid}}}")
             }
         }
+    }
+}
+
+/// How many bytes an option's value has.
+pub(in crate::sys) fn value_bytes(value: OptionValue) -> u32 {
+    match value {
+        OptionValue::Int(_) => 4,
+        OptionValue::Linger { .. } => 8,
+        OptionValue::Credentials { .. } => 12,
+        OptionValue::Time { .. } => 16,
+        OptionValue::Structure { bytes, .. } => bytes,
+    }
+}
+
+/// The room that there was for an option's value, and what the kernel used of it if that was less: `512 => 248`.
+pub(in crate::sys) fn value_room(value: OptionValue) -> String {
+    match value {
+        OptionValue::Structure { bytes, room } if bytes != room => format!("{room} => {bytes}"),
+        value => value_bytes(value).to_string(),
     }
 }
 
@@ -287,5 +338,14 @@ pub(in crate::sys) fn failure(f: &mut Formatter<'_>, error: &io::Error) -> fmt::
             write!(f, " = -1 {} ({text})", errno_name(errno))
         }
         None => write!(f, " = -1 ({text})"),
+    }
+}
+
+/// A call's answer as a trace shows it: `7`, and flags in hexadecimal beside what they mean, as strace does.
+pub(crate) fn answer(name: &str, number: i64, meaning: Option<&str>) -> String {
+    match meaning {
+        Some(meaning) if name == "fcntl" => format!("{number:#x} ({meaning})"),
+        Some(meaning) => format!("{number} ({meaning})"),
+        None => number.to_string(),
     }
 }

@@ -76,7 +76,8 @@ fn the_calls_read_as_strace_prints_them() {
         "bind(3, {sa_family=AF_PACKET, sll_protocol=htons(ETH_P_ALL), sll_ifindex=1}, 20) = 0\n"
     );
     let (level, option) = (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER);
-    let value = OptionValue::Structure { bytes: 16 };
+    let (bytes, room) = (16, 16);
+    let value = OptionValue::Structure { bytes, room };
     let attach = Call::Setsockopt {
         fd: 3,
         level,

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::sys::{
-    Call, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvent, POLLHUP, POLLIN, PollFd, Probe,
-    Verdict, signal,
+    Call, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvent, POLLHUP, POLLIN, POLLOUT, PollFd,
+    Probe, Strace, Verdict, signal,
 };
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -161,6 +162,26 @@ fn polled_descriptors_say_what_happened() {
     };
     assert_eq!(sys::poll(probe, &mut fds, SOON).unwrap(), 0);
     assert_eq!(fds[0].revents(), 0, "an old answer is not repeated");
+}
+
+#[test]
+fn what_a_poll_found_is_told_behind_its_answer() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (one, other) = (ours.as_raw_fd(), theirs.as_raw_fd());
+    let mut fds = [
+        PollFd::new(ours.as_fd(), POLLIN),
+        PollFd::new(theirs.as_fd(), POLLIN | POLLOUT),
+    ];
+    let mut strace = Strace::new(Vec::new());
+    sys::poll(&mut strace, &mut fds, SOON).unwrap();
+    let timeout = Some(Duration::from_micros(1_001));
+    sys::poll(&mut strace, &mut fds[..1], timeout).unwrap();
+    let expected = format!(
+        "poll([{{fd={one}, events=POLLIN}}, {{fd={other}, events=POLLIN|POLLOUT}}], 2, 5000) = 1 \
+         ([{{fd={other}, revents=POLLOUT}}])\n\
+         poll([{{fd={one}, events=POLLIN}}], 1, 2) = 0 (Timeout)\n"
+    );
+    assert_eq!(String::from_utf8(strace.into_output()).unwrap(), expected);
 }
 
 #[test]
