@@ -108,6 +108,20 @@ pub enum Event<'b> {
     End,
 }
 
+/// Where in the framing of a chunked body a reader is (RFC 9112 §7.1).
+#[cfg(feature = "trace")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// In the line before a chunk.
+    Header,
+    /// In its data, of which so many bytes are still to come.
+    Data(u64),
+    /// In the line end behind it.
+    End,
+    /// In the lines behind the last chunk.
+    Trailers,
+}
+
 /// What the peer's FIN means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -127,6 +141,18 @@ impl Decoder {
     /// Starts before the first head of a connection.
     pub const fn new() -> Self {
         Self { state: BEFORE_HEAD }
+    }
+
+    /// Where in a chunked body the next byte is; `None` outside of one. A trace asks: who serves need not know.
+    #[cfg(feature = "trace")]
+    pub(crate) fn chunk(&self) -> Option<Chunk> {
+        match self.state {
+            State::ChunkSize { .. } => Some(Chunk::Header),
+            State::ChunkData { left, .. } => Some(Chunk::Data(left)),
+            State::ChunkEnd { .. } => Some(Chunk::End),
+            State::Trailer { .. } => Some(Chunk::Trailers),
+            _ => None,
+        }
     }
 
     /// Reads the next unit. `None` needs more bytes than `input` holds; what is unread must be offered again.

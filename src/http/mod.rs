@@ -54,6 +54,8 @@ pub(crate) use body_only::{BodyDecoder, BodyEvent};
 pub use accept_encoding::{AcceptEncoding, ContentCoding};
 pub use chunk_encode::{CHUNK_END, encode_chunk, encode_chunk_size, encode_last_chunk};
 pub use date::DateCache;
+#[cfg(feature = "trace")]
+pub(crate) use decoder::Chunk;
 pub use decoder::{Decoder, Ending, Event};
 pub use entity_tag::EntityTag;
 pub use error::{EncodeError, Error};

@@ -25,6 +25,7 @@ use self::frames::{Frames, Terms};
 use self::replies::Replies;
 use self::requests::Requests;
 use super::protocol::{Direction, Protocol, What};
+use crate::http::Chunk;
 
 /// The most bytes of a head, or of what comes before an upgrade is answered, that are kept in each direction.
 pub(super) const KEPT_BYTES_MAX: usize = 64 * 1024;
@@ -74,8 +75,12 @@ enum Flow {
 pub(super) enum Next {
     /// A message of HTTP has it, or it will be seen whether one does.
     Http,
-    /// It belongs to a body, of which so many bytes are still to come.
+    /// It belongs to a body, or to a chunk of one, of which so many bytes are still to come.
     Body(u64),
+    /// It belongs to the framing of a chunked body.
+    Framing(Chunk),
+    /// It stands behind a request for another protocol, and only the reply says whose it is.
+    Waits,
     /// It belongs to a frame's header.
     Header,
     /// It belongs to a frame's payload, of which so many bytes are still to come.
@@ -110,6 +115,17 @@ enum Step {
 }
 
 impl Dissector {
+    /// Reads a client's bytes as if the server had changed to WebSocket already, with compression if need be.
+    pub(super) fn as_if_upgraded(direction: Direction) -> Self {
+        let mut dissector = Self::default();
+        let terms = Terms {
+            from_client: true,
+            deflate: true,
+        };
+        *dissector.flow(direction) = Flow::Frames(Frames::new(terms));
+        dissector
+    }
+
     /// Reads `bytes` that went in `direction`, and says what they mean.
     pub(super) fn read(&mut self, direction: Direction, bytes: &[u8], told: &mut Vec<Protocol>) {
         if bytes.is_empty() {
@@ -137,14 +153,17 @@ impl Dissector {
 
     /// What the next byte of a direction is.
     pub(super) fn next(&self, direction: Direction) -> Next {
-        let http = |body_left| match body_left {
-            0 => Next::Http,
-            left => Next::Body(left),
+        let http = |chunk, body_left| match (chunk, body_left) {
+            (Some(Chunk::Data(left)), _) => Next::Body(left),
+            (Some(framing), _) => Next::Framing(framing),
+            (None, 0) => Next::Http,
+            (None, left) => Next::Body(left),
         };
         match self.flow_of(direction) {
             Flow::Fresh | Flow::Begun(_) => Next::Http,
-            Flow::Requests(requests) => http(requests.body_left()),
-            Flow::Replies(replies) => http(replies.body_left()),
+            Flow::Requests(requests) if requests.waits(&self.asked) => Next::Waits,
+            Flow::Requests(requests) => http(requests.chunk(), requests.body_left()),
+            Flow::Replies(replies) => http(replies.chunk(), replies.body_left()),
             Flow::Frames(frames) => match frames.payload_left() {
                 0 => Next::Header,
                 left => Next::Payload(left),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Asked, KEPT_BYTES_MAX, Step, What, broken};
 use crate::buf::Input;
-use crate::http::{Decoder, Event, HeadLimits};
+use crate::http::{Chunk, Decoder, Event, HeadLimits};
 use crate::trace::protocol::BodyLength;
 
 /// A head with which the crate's decoder of requests begins a chunked body: from there on both kinds are the same.
@@ -51,6 +51,14 @@ impl Replies {
         match self.state {
             State::Length(left) => left,
             _ => 0,
+        }
+    }
+
+    /// Where in a chunked body the next byte is.
+    pub(super) fn chunk(&self) -> Option<Chunk> {
+        match &self.state {
+            State::Chunks { decoder, .. } => decoder.chunk(),
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{ASKED_MAX, Asked, KEPT_BYTES_MAX, LINE_BYTES_MAX, Step, What, broken};
 use crate::buf::Input;
-use crate::http::{Decoder, Event, Framing, Head, HeadLimits, Method};
+use crate::http::{Chunk, Decoder, Event, Framing, Head, HeadLimits, Method};
 use crate::sys::Escaped;
 
 /// RFC 9110 §9.3, and RFC 5789.
@@ -41,9 +41,7 @@ impl Requests {
     ) -> Step {
         self.kept.extend_from_slice(bytes);
         // The reply was no upgrade: the bytes that waited are requests.
-        if self.waits && !asked.iter().any(|asked| asked.upgrade) {
-            self.waits = false;
-        }
+        self.waits = self.waits(asked);
         let step = self.decode(asked, tell);
         if self.kept.len() > KEPT_BYTES_MAX {
             tell(broken("too many bytes come before the answer"));
@@ -55,6 +53,16 @@ impl Requests {
     /// How many bytes of a body are still to come; 0 of one whose length is not known.
     pub(super) fn body_left(&self) -> u64 {
         self.body_left
+    }
+
+    /// Where in a chunked body the next byte is.
+    pub(super) fn chunk(&self) -> Option<Chunk> {
+        self.decoder.chunk()
+    }
+
+    /// Whether what comes now is kept until a reply tells whose bytes it is.
+    pub(super) fn waits(&self, asked: &VecDeque<Asked>) -> bool {
+        self.waits && asked.iter().any(|asked| asked.upgrade)
     }
 
     /// Whether more of a head is to come; `None` if it did not begin as a request does, or may be another protocol's.

@@ -12,6 +12,7 @@
 //! between those of Ethernet, IPv4 and TCP or UDP either, such as a VLAN tag: all behind the link is data then.
 
 mod follow;
+mod pieces;
 mod text;
 
 use super::{Frame, Packet, Transport};
@@ -36,7 +37,7 @@ pub enum LayerKind {
     Tcp,
     /// RFC 768.
     Udp,
-    /// Heads of HTTP/1.1 messages (RFC 9112). Their bodies are data.
+    /// Heads of HTTP/1.1 messages (RFC 9112), and what stands around the chunks of a body. Bodies are data.
     Http,
     /// Headers of WebSocket frames (RFC 6455 §5.2). Their payloads are data.
     WebSocket,

@@ -6,16 +6,21 @@
 //!                                                      └─ else ──▶ data
 //! ```
 //!
+//! What stands behind a request for WebSocket are frames if the server agrees, which it says later than the packet is told. So
+//! frames are read from it as if it had, by a second dissector, and said to be so.
+//!
 //! Bytes that were sent again are not read twice, and those that were not seen are passed over. It does not know what is
 //! around the payload.
 
 use super::LayerKind;
+use super::pieces::{Piece, Pieces};
+use crate::http::Chunk;
 use crate::sys::Escaped;
 use crate::trace::dissect::{Dissector, Next, Within};
 use crate::trace::packets::{FiveTuple, Flags, Packet, Step, Transport};
 use crate::trace::protocol::{Direction, Protocol, What};
 use std::collections::HashMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 /// How many connections are followed.
 const FOLLOWED_MAX: usize = 256;
@@ -29,14 +34,6 @@ const HEADER_BYTES_MAX: usize = 16;
 const CODE_BYTES: usize = 2;
 /// How much of a first line is shown.
 const LINE_BYTES_MAX: usize = 96;
-
-/// A part of a payload.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) kind: LayerKind,
-    pub(super) bytes: usize,
-    pub(super) text: String,
-}
 
 /// All connections that are followed.
 #[derive(Debug)]
@@ -62,6 +59,8 @@ struct Way {
     next: Option<u32>,
     /// The last bytes, for a blank line that two packets share.
     tail: [u8; 3],
+    /// What comes behind a request for WebSocket, read as frames before anybody has agreed.
+    early: Option<Box<Dissector>>,
 }
 
 impl Follower {
@@ -161,12 +160,17 @@ impl Flow {
         while !rest.is_empty() {
             let next = self.dissector.next(direction);
             let full = pieces.all.len() >= PIECES_MAX;
+            if next != Next::Waits {
+                self.way(direction).early = None;
+            }
             let taken = match next {
+                Next::Waits => self.early(direction, rest, full, pieces),
                 _ if full => self.rest(next, direction, rest, pieces),
                 Next::Payload(left) => {
                     self.known(direction, left, rest, "of the frame before: ", pieces)
                 }
                 Next::Body(left) => self.known(direction, left, rest, "body ", pieces),
+                Next::Framing(chunk) => self.framing(direction, chunk, rest, pieces),
                 Next::Header => self.frame(direction, rest, pieces),
                 Next::Http => self.http(direction, rest, pieces),
                 Next::Unknown => {
@@ -212,8 +216,8 @@ impl Flow {
     ) -> usize {
         let kind = match next {
             Next::Header | Next::Payload(_) => LayerKind::WebSocket,
-            Next::Http | Next::Body(_) => LayerKind::Http,
-            Next::Unknown => LayerKind::Data,
+            Next::Http | Next::Body(_) | Next::Framing(_) => LayerKind::Http,
+            Next::Unknown | Next::Waits => LayerKind::Data,
         };
         let told = self.told(direction, rest);
         let mut text = format!("and so on: {} more", told.len());
@@ -253,6 +257,79 @@ impl Flow {
             (None, None) => pieces.data("", piece),
         }
         piece.len()
+    }
+
+    /// What stands around a chunk: as far as its line goes, or to the end of the message.
+    fn framing(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk,
+        rest: &[u8],
+        pieces: &mut Pieces,
+    ) -> usize {
+        let mut taken = 0;
+        let mut told = Vec::new();
+        while taken < rest.len() && self.dissector.next(direction) == Next::Framing(chunk) {
+            let line = memchr::memchr(b'\n', &rest[taken..]).map(|at| taken + at + 1);
+            let end = line.unwrap_or(rest.len());
+            told.extend(self.told(direction, &rest[taken..end]));
+            taken = end;
+            if chunk == Chunk::Header {
+                break;
+            }
+        }
+        let name = match chunk {
+            Chunk::Header => "chunk header",
+            Chunk::Data(_) | Chunk::End => "end of the chunk",
+            Chunk::Trailers => "trailer section",
+        };
+        match broken(&told) {
+            Some(broken) => pieces.noted(broken, &rest[..taken]),
+            None => pieces.framing(name, &rest[..taken]),
+        }
+        taken
+    }
+
+    /// What stands behind a request for WebSocket: a frame, if the server agrees and it may be the beginning of one.
+    fn early(
+        &mut self,
+        direction: Direction,
+        rest: &[u8],
+        full: bool,
+        pieces: &mut Pieces,
+    ) -> usize {
+        let early = self.way(direction).early.take();
+        // A request begins with a letter; a frame with the bit that it is the last one, or with a text or binary opcode.
+        let begins = rest[0] & 0x80 != 0 || matches!(rest[0], 1 | 2);
+        let Some(early) =
+            early.or_else(|| begins.then(|| Box::new(Dissector::as_if_upgraded(direction))))
+        else {
+            self.told(direction, rest);
+            pieces.data("", rest);
+            return rest.len();
+        };
+        let before = pieces.all.len();
+        let real = std::mem::replace(&mut self.dissector, *early);
+        let taken = match self.dissector.next(direction) {
+            next if full => self.rest(next, direction, rest, pieces),
+            Next::Payload(left) => {
+                self.known(direction, left, rest, "of the frame before: ", pieces)
+            }
+            Next::Header => self.frame(direction, rest, pieces),
+            _ => {
+                pieces.data("", rest);
+                rest.len()
+            }
+        };
+        let early = std::mem::replace(&mut self.dissector, real);
+        self.way(direction).early = Some(Box::new(early));
+        self.told(direction, &rest[..taken]);
+        for piece in &mut pieces.all[before..] {
+            if piece.kind == LayerKind::WebSocket {
+                piece.text.push_str(", if the server agrees");
+            }
+        }
+        taken
     }
 
     /// A frame: its header, and as much of its payload as is there.
@@ -344,88 +421,5 @@ impl Way {
         let shared = memchr::memmem::find(&seam, BLANK_LINE);
         let here = || memchr::memmem::find(bytes, BLANK_LINE).map(|at| at + BLANK_LINE.len());
         shared.map(|at| at + 1).or_else(here)
-    }
-}
-
-/// The parts that were cut off.
-struct Pieces {
-    all: Vec<Piece>,
-    bytes_max: usize,
-    /// The last part, while more data of its kind belongs to it.
-    open: Option<Open>,
-}
-
-/// Data that may go on.
-struct Open {
-    note: &'static str,
-    /// Its first bytes: one more than are shown, so that the text says that there are more.
-    first: Vec<u8>,
-}
-
-impl Pieces {
-    fn new(bytes_max: usize) -> Self {
-        Self {
-            all: Vec::new(),
-            bytes_max,
-            open: None,
-        }
-    }
-
-    fn push(&mut self, kind: LayerKind, bytes: usize, text: String) {
-        if bytes > 0 {
-            self.close();
-            self.all.push(Piece { kind, bytes, text });
-        }
-    }
-
-    /// Data, with a note before it. It belongs to the data before it if that has the same note and nothing is between.
-    fn data(&mut self, note: &'static str, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
-        if self.open.as_ref().is_none_or(|open| open.note != note) {
-            self.push(LayerKind::Data, bytes.len(), String::new());
-            let first = Vec::new();
-            self.open = Some(Open { note, first });
-        } else if let Some(last) = self.all.last_mut() {
-            last.bytes += bytes.len();
-        }
-        if let Some(Open { first, .. }) = &mut self.open {
-            let room = self.bytes_max.saturating_add(1) - first.len();
-            first.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
-    }
-
-    /// Gives the open part its text: once, since a body may hold thousands of blank lines.
-    fn close(&mut self) {
-        if let Some((open, last)) = self.open.take().zip(self.all.last_mut()) {
-            let Open { note, first } = open;
-            last.text = format!("{note}{}", Escaped(&first, self.bytes_max));
-        }
-    }
-
-    fn finish(mut self) -> Vec<Piece> {
-        self.close();
-        self.all
-    }
-
-    /// Data of which something is to be said, a broken rule above all: a part of its own, whatever is before and behind.
-    fn noted(&mut self, note: &impl Display, bytes: &[u8]) {
-        let text = format!("{note}: {}", Escaped(bytes, self.bytes_max));
-        self.push(LayerKind::Data, bytes.len(), text);
-    }
-
-    fn masked(&mut self, mask: [u8; 4], bytes: &[u8]) {
-        let shown = bytes.iter().take(self.bytes_max);
-        let plain: Vec<u8> = { shown.zip(mask.iter().cycle()) }
-            .map(|(byte, mask)| byte ^ mask)
-            .collect();
-        let more = if plain.len() < bytes.len() { "..." } else { "" };
-        let text = format!("unmasked {}{more}", Escaped(&plain, self.bytes_max));
-        self.push(LayerKind::Data, bytes.len(), text);
-    }
-
-    fn compressed(&mut self, bytes: &[u8]) {
-        self.push(LayerKind::Data, bytes.len(), "compressed".to_owned());
     }
 }

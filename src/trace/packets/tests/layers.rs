@@ -168,6 +168,94 @@ fn pipelined_messages_are_told_apart_from_their_bodies() {
 }
 
 #[test]
+fn frames_behind_a_request_that_nobody_has_answered_are_told_as_frames() {
+    let mut taken = Taken::new(32);
+    let layers = taken.client(&[UPGRADE, MASKED].concat());
+    assert_eq!(
+        counts(&layers),
+        [(Http, UPGRADE.len()), (WebSocket, 6), (Data, 5)]
+    );
+    assert_eq!(
+        texts(&layers)[1..],
+        [
+            "text 5 bytes, masked, fin, if the server agrees",
+            "unmasked \"Hello\""
+        ]
+    );
+    // A frame in two packets, the server's answer between them.
+    assert_eq!(
+        counts(&taken.client(&MASKED[..8])),
+        [(WebSocket, 6), (Data, 2)]
+    );
+    taken.server(SWITCHING);
+    let layers = taken.client(&[&MASKED[8..], MASKED].concat());
+    assert_eq!(counts(&layers), [(Data, 3), (WebSocket, 6), (Data, 5)]);
+    assert_eq!(texts(&layers)[1], "text 5 bytes, masked, fin");
+
+    // Requests are no frames, and a server that refuses gets requests.
+    let mut taken = Taken::new(32);
+    taken.client(UPGRADE);
+    assert_eq!(counts(&taken.client(REQUEST)), [(Data, REQUEST.len())]);
+    let mut taken = Taken::new(32);
+    taken.client(UPGRADE);
+    taken.server(REPLY);
+    assert_eq!(counts(&taken.client(REQUEST)), [(Http, REQUEST.len())]);
+
+    let mut taken = Taken::new(32);
+    let layers = taken.client(&[UPGRADE, &*MASKED.repeat(40)].concat());
+    assert!(layers.len() < 64, "{}", layers.len());
+    assert_eq!(layers.last().expect("one").kind, WebSocket);
+}
+
+#[test]
+fn what_stands_around_chunks_is_told_apart_from_them() {
+    let head = b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = b"5\r\nhello\r\n6;x=1\r\n world\r\n0\r\nT: 1\r\n\r\n";
+    let mut taken = Taken::new(32);
+    let layers = taken.client(&[&head[..], body, REQUEST].concat());
+    assert_eq!(
+        texts(&layers),
+        [
+            "\"PUT /x HTTP/1.1\"",
+            "chunk header \"5\\r\\n\"",
+            "body \"hello\"",
+            "end of the chunk \"\\r\\n\"",
+            "chunk header \"6;x=1\\r\\n\"",
+            "body \" world\"",
+            "end of the chunk \"\\r\\n\"",
+            "chunk header \"0\\r\\n\"",
+            "trailer section \"T: 1\\r\\n\\r\\n\"",
+            "\"GET /plaintext HTTP/1.1\"",
+        ]
+    );
+    let data: usize = 11;
+    for cut in 1..body.len() {
+        let mut taken = Taken::new(32);
+        taken.client(head);
+        let mut layers = taken.client(&body[..cut]);
+        layers.extend(taken.client(&[&body[cut..], REQUEST].concat()));
+        let of_data = layers.iter().filter(|layer| layer.kind == Data);
+        let sum: usize = of_data.map(|layer| layer.bytes).sum();
+        assert_eq!(sum, data, "{cut}: {layers:?}");
+    }
+    // The same of a reply.
+    let mut taken = Taken::new(32);
+    taken.client(REQUEST);
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let layers = taken.server(&[&head[..], b"2\r\nhi\r\n0\r\n\r\n", REPLY].concat());
+    let kinds = [Http, Http, Data, Http, Http, Http, Http, Data];
+    assert_eq!(
+        layers.iter().map(|layer| layer.kind).collect::<Vec<_>>(),
+        kinds
+    );
+    let mut taken = Taken::new(32);
+    taken.client(b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let layers = taken.client(b"x\r\n");
+    assert!(layers[0].text.starts_with("breaks the rules: "));
+    assert!(!layers[0].text.contains(".: "), "{}", layers[0]);
+}
+
+#[test]
 fn any_cut_of_a_direction_gives_the_same_layers_in_all() {
     let whole = [REQUEST, UPGRADE].concat();
     for cut in 1..whole.len() {
