@@ -10,6 +10,7 @@ use super::*;
 use crate::sys::{Aside, Probe, SUBMISSION_BYTES, Submission};
 
 mod ends;
+mod quiet;
 
 /// Keeps events and bytes where the test can see them.
 #[derive(Clone, Default)]

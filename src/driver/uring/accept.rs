@@ -160,11 +160,9 @@ impl<P: Probe> Uring<P> {
             return;
         }
         listening.cancelling = true;
-        let entry = op::quiet(op::cancel_all(op::Target::Plain(
-            listening.listener.fd.as_raw_fd(),
-        )));
+        let entry = op::cancel_all(op::Target::Plain(listening.listener.fd.as_raw_fd()));
         // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &entry) };
+        unsafe { self.ring.push_quietly(&mut self.probe, entry) };
     }
 
     pub(super) fn accepted(&mut self, name: Token, completion: Completion) -> Outcome {

@@ -61,7 +61,7 @@ impl<P: Probe> Uring<P> {
 
     fn cancel_quietly(&mut self, entry: squeue::Entry) {
         // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &op::quiet(entry)) };
+        unsafe { self.ring.push_quietly(&mut self.probe, entry) };
     }
 
     /// Lets the close that follows throw away what was not sent, and say RST.

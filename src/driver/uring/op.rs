@@ -268,13 +268,9 @@ pub(super) fn tag(entry: squeue::Entry, operation: u8, token: Token) -> squeue::
     entry.user_data(token.pack(operation))
 }
 
-/// Makes an operation answer only if it fails (5.17+).
-pub(super) fn quiet(entry: squeue::Entry) -> squeue::Entry {
-    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(
-        Token {
-            index: 0,
-            generation: 0,
-        }
-        .pack(NOBODY),
-    )
+/// Makes an operation answer only if it fails (5.17+). Its number, of which the lower 56 bits count, is for whoever reads a
+/// trace: the driver does not tell one from another.
+pub(super) fn quiet(entry: squeue::Entry, number: u64) -> squeue::Entry {
+    let name = u64::from(NOBODY) << 56 | number & ((1 << 56) - 1);
+    entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(name)
 }

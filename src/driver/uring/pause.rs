@@ -61,9 +61,9 @@ impl<P: Probe> Uring<P> {
 
     /// Cancels the one operation of its kind that is in flight on a connection.
     fn cancel(&mut self, token: Token, operation: u8) {
-        let entry = op::quiet(op::cancel(token.pack(operation)));
+        let entry = op::cancel(token.pack(operation));
         // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&mut self.probe, &entry) };
+        unsafe { self.ring.push_quietly(&mut self.probe, entry) };
     }
 
     /// Polls a paused connection, if that is not done already. A datagram socket has nobody who could reset it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, Submitter, cqueue, squeue};
 
-use super::told;
+use super::{op, told};
 use crate::sys::{Aside, Call, Probe, Registration, ToldRing};
 
 /// How often one wait empties an overflown completion queue before the turn goes on with what it has.
@@ -51,6 +51,8 @@ pub(super) struct Ring {
     /// How many of them belong to this turn. What a full submission queue brings in its middle waits for the next one:
     /// otherwise many sends to peers that read at once would answer each other, and the turn would not end.
     due: usize,
+    /// How many quiet submissions were told of.
+    quiet: u64,
 }
 
 impl Ring {
@@ -85,6 +87,7 @@ impl Ring {
             io: result?.into(),
             completions: VecDeque::with_capacity(completions as usize),
             due: 0,
+            quiet: 0,
         })
     }
 
@@ -133,6 +136,19 @@ impl Ring {
             let _ = self.enter(probe, 0, Some(Duration::ZERO));
             self.collect();
         }
+    }
+
+    /// Adds one submission that answers only if it fails. Only a probe needs to know one from another, so that without one
+    /// they are not counted.
+    ///
+    /// # Safety
+    /// As [`push`](Self::push).
+    pub(super) unsafe fn push_quietly<P: Probe>(&mut self, probe: &mut P, entry: squeue::Entry) {
+        if P::ACTIVE {
+            self.quiet += 1;
+        }
+        // SAFETY: the caller keeps the memory alive, as this function asks.
+        unsafe { self.push(probe, &op::quiet(entry, self.quiet)) };
     }
 
     /// Submits everything, and neither waits nor lets the kernel work off what has happened meanwhile: only what the

@@ -22,9 +22,9 @@ impl<P: Probe> Uring<P> {
         let deadline = Instant::now() + limit;
         self.return_lend();
         while self.in_flight > 0 {
-            let entry = op::quiet(op::cancel_everything());
+            let entry = op::cancel_everything();
             // SAFETY: the entry points to nothing.
-            unsafe { self.ring.push(&mut self.probe, &entry) };
+            unsafe { self.ring.push_quietly(&mut self.probe, entry) };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(io::Error::new(

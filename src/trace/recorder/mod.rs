@@ -11,16 +11,17 @@
 //! It does not know sinks, nor who makes the calls.
 
 mod calls;
+mod pending;
 mod ring;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::ring::{Answered, Pending};
+use self::pending::Submissions;
+use self::ring::Answered;
 use super::event::{Connection, Event, Failure, Kind, Thread};
 use super::protocol::Protocol;
 use super::table::{Place, Table};
@@ -60,8 +61,8 @@ pub struct Recorder {
     closing: Option<Connection>,
     /// An enter that may turn out to begin a turn.
     entered: Option<Event>,
-    /// Submissions by the names of their completions.
-    pending: HashMap<u64, VecDeque<Pending>>,
+    /// Submissions that may still complete.
+    pending: Submissions,
     /// The last completion, to which asides belong.
     answered: Option<Answered>,
     /// What is to be told of this moment.
@@ -86,7 +87,7 @@ impl Recorder {
             began: None,
             closing: None,
             entered: None,
-            pending: HashMap::new(),
+            pending: Submissions::default(),
             answered: None,
             batch: Vec::new(),
             protocols: Vec::new(),

@@ -5,21 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::calls::{for_each_part, slot_of};
+use super::pending::{Pending, Quiet};
 use super::{Recorder, failure, opened};
 use crate::sys::{Address, Call, CompletionFlags, Escaped, Submission};
 use crate::trace::event::{Completed, Connection, Ends, Kind, Submitted};
 use crate::trace::protocol::Direction;
 use crate::trace::table::Place;
-
-/// A submission that has not completed for the last time.
-#[derive(Debug)]
-pub(super) struct Pending {
-    operation: u64,
-    place: Option<Place>,
-    /// The bytes of a send: only its completion says how many of them went. At most 64 KiB, for each send in flight.
-    bytes: Vec<u8>,
-    listener: Option<i32>,
-}
 
 /// The completion that was told last.
 #[derive(Debug)]
@@ -61,7 +52,14 @@ impl Recorder {
         };
         let multishot = submission.is_multishot();
         let skips_success = submission.skips_success();
-        if !skips_success {
+        if skips_success {
+            let connection = connection.clone();
+            let quiet = Quiet {
+                operation,
+                connection,
+            };
+            self.pending.add_quiet(user_data, quiet);
+        } else {
             let mut bytes = Vec::new();
             if name == "send" {
                 for_each_part(submission.parts, usize::MAX, |part| {
@@ -74,10 +72,7 @@ impl Recorder {
                 bytes,
                 listener: submission.fd().filter(|_| name == "accept"),
             };
-            self.pending
-                .entry(user_data)
-                .or_default()
-                .push_back(pending);
+            self.pending.add(user_data, pending);
         }
         let arguments = call.arguments(None, self.trace.shared().text_bytes);
         let kind = Kind::Submitted(Submitted {
@@ -107,12 +102,18 @@ impl Recorder {
     pub(super) fn complete(&mut self, name: &'static str, user_data: u64, result: i32, flags: u32) {
         let at = Instant::now();
         let flags = CompletionFlags(flags);
-        let pending = self.take_pending(user_data, flags.more());
+        let pending = self.pending.take(user_data, flags.more());
+        let quiet = match pending {
+            None => self.pending.take_quiet(user_data),
+            Some(_) => None,
+        };
         let operation = pending.as_ref().map(|pending| pending.operation);
+        let operation = operation.or(quiet.as_ref().map(|quiet| quiet.operation));
         let place = pending.as_ref().and_then(|pending| pending.place);
         let listener = pending.as_ref().and_then(|pending| pending.listener);
         let bytes = pending.map(|pending| pending.bytes).unwrap_or_default();
         let mut connection = place.and_then(|place| self.connections().find(place));
+        connection = connection.or(quiet.and_then(|quiet| quiet.connection));
         let mut begun = false;
         if name == "accept"
             && let Ok(slot) = u32::try_from(result)
@@ -153,23 +154,6 @@ impl Recorder {
             place,
             name,
         });
-    }
-
-    /// The submission that a completion answers: a copy without its bytes if more follow, otherwise it is over.
-    fn take_pending(&mut self, user_data: u64, more: bool) -> Option<Pending> {
-        let waiting = self.pending.get_mut(&user_data)?;
-        if more {
-            let pending = waiting.front()?;
-            return Some(Pending {
-                bytes: Vec::new(),
-                ..*pending
-            });
-        }
-        let pending = waiting.pop_front();
-        if waiting.is_empty() {
-            self.pending.remove(&user_data);
-        }
-        pending
     }
 
     /// A client has got a slot of the ring's table.
