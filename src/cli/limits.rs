@@ -55,13 +55,13 @@ struct Flags {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits of requests")]
 struct RequestFlags {
-    /// Bytes of a request head; above: 431
+    /// Bytes of a request head, at least 1; above: 431
     #[arg(long, value_name = "BYTES", default_value_t = default!(head_bytes_max), value_parser = not_zero!(u32))]
     head_bytes_max: u32,
-    /// Fields of a request head; above: 431
+    /// Fields of a request head, 1 to 65535; above: 431
     #[arg(long, value_name = "COUNT", default_value_t = default!(fields_max), value_parser = not_zero!(u16))]
     fields_max: u16,
-    /// Bytes of a request target; above: 414
+    /// Bytes of a request target, at least 1; above: 414
     #[arg(long, value_name = "BYTES", default_value_t = default!(target_bytes_max), value_parser = not_zero!(u32))]
     target_bytes_max: u32,
     /// Bytes of all chunk extensions of a body; above: 400
@@ -96,10 +96,10 @@ struct MemoryFlags {
     /// Bytes waiting for a peer at which its requests are read again [default: 16384, or the high mark if that is lower]
     #[arg(long, value_name = "BYTES")]
     outbox_low_bytes: Option<usize>,
-    /// Bytes that may wait for a peer, or one message; above: disconnected
+    /// Bytes that may wait for a peer, or one message, at least 1; above: disconnected
     #[arg(long, value_name = "BYTES", default_value_t = default!(outbox_bytes_max), value_parser = bytes_not_zero)]
     outbox_bytes_max: usize,
-    /// Bytes that all peers together make the server keep; above: 503, close code 1013
+    /// Bytes that all peers together make the server keep, at least 1; above: 503, close code 1013
     #[arg(long, value_name = "BYTES", default_value_t = default!(memory_bytes_max), value_parser = bytes_not_zero)]
     memory_bytes_max: usize,
 }

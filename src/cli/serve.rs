@@ -32,19 +32,19 @@ pub(crate) struct Serve {
     /// How to do input and output: auto, epoll, io-uring or mio
     #[arg(long, short, value_name = "NAME", default_value = "auto")]
     backend: Backend,
-    /// How many threads serve: a number, or auto for one per processor
+    /// How many threads serve: 1 to 1024, or auto for one per processor
     #[arg(long, short, value_name = "N", default_value = "auto", value_parser = workers)]
     workers: Workers,
     /// Keep each worker on a processor of its own
     #[arg(long)]
     pin: bool,
-    /// How many clients may wait to be accepted; the kernel caps it at net.core.somaxconn
+    /// How many clients may wait to be accepted; 1 to 1048576, and the kernel caps it at net.core.somaxconn
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     backlog: u32,
     /// Share the port with other programs that do so too (SO_REUSEPORT)
     #[arg(long)]
     reuse_port: bool,
-    /// The most connections of each worker; more clients wait [what `ulimit -n` allows]
+    /// The most connections of each worker, at least 1; more clients wait [what `ulimit -n` allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     connections_max: Option<u32>,
     /// Give each worker a descriptor table of its own, so that `ulimit -n` counts for each; io-uring needs it not
@@ -56,7 +56,7 @@ pub(crate) struct Serve {
     /// What WebSocket clients hear at SIGTERM or SIGINT: 1001, or 1012 if the program is started again at once
     #[arg(long, value_name = "CODE", default_value = "1001", value_parser = ["1001", "1012"])]
     stop_close_code: String,
-    /// After each event, look for the next one for so many microseconds before sleeping. Faster answers for few clients;
+    /// After each event, look for the next one for so many microseconds, 1000000 at most, before sleeping. Faster answers for few clients;
     /// costs each worker its processor meanwhile
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     busy_poll: u64,
@@ -101,16 +101,16 @@ SIGINT and SIGTERM stop in order, a second one at once; SIGUSR1 prints what the 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Sockets")]
 struct SocketOptions {
-    /// Wake for a client only when its first bytes are there, or after SECONDS (TCP_DEFER_ACCEPT) [at once]
+    /// Wake for a client only when its first bytes are there, or after SECONDS, 1 to 3600 (TCP_DEFER_ACCEPT) [at once]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     defer_accept: Option<u64>,
-    /// Accept data in the SYN, for at most N clients that are not confirmed yet (TCP_FASTOPEN) [off]
+    /// Accept data in the SYN, for at most N clients, at least 1, that are not confirmed yet (TCP_FASTOPEN) [off]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     fast_open: Option<i32>,
-    /// Probe connections that were silent for SECONDS, 3 times 10 s apart (SO_KEEPALIVE) [never]
+    /// Probe connections that were silent for SECONDS, 1 to 32767, 3 times 10 s apart (SO_KEEPALIVE) [never]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=32767))]
     keepalive: Option<u64>,
-    /// Drop a connection whose data is unacknowledged for SECONDS (TCP_USER_TIMEOUT) [the kernel's, some 15 min]
+    /// Drop a connection whose data is unacknowledged for SECONDS, 1 to 86400 (TCP_USER_TIMEOUT) [the kernel's, some 15 min]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     user_timeout: Option<u64>,
     /// Report room to send only below BYTES that have not left yet (TCP_NOTSENT_LOWAT) [always]

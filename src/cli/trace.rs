@@ -184,7 +184,7 @@ pub(crate) struct TraceOptions {
     /// Show only calls and ring operations that failed; "not ready" (EAGAIN) is among them
     #[arg(long = "errors", global = true)]
     errors: bool,
-    /// How many bytes of each buffer, and of each layer, are shown
+    /// How many bytes of each buffer, and of each layer, are shown; 65536 at most
     #[arg(long = "bytes", global = true, value_name = "N", default_value_t = 32, value_parser = bytes)]
     text_bytes: usize,
     /// Write one JSON object to a line, for programs; with --summary one object in all

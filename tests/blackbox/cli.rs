@@ -409,3 +409,49 @@ fn the_json_reader_is_no_yes_man() {
         assert_eq!(value(bad), None, "{bad}");
     }
 }
+
+/// Whoever is refused a number finds in the help which ones there are.
+#[test]
+fn the_help_names_every_range() {
+    let help = text(&run(&["serve", "--help"]).stdout);
+    let mut ranges = 0;
+    for (at, _) in help.match_indices("--").collect::<Vec<_>>() {
+        let entry = &help[at..];
+        let Some((
+            flag,
+            "<MS>" | "<N>" | "<LEVEL>" | "<BITS>" | "<SECONDS>" | "<BYTES>" | "<COUNT>"
+            | "<MICROSECONDS>",
+        )) = entry
+            .lines()
+            .next()
+            .and_then(|line| line.trim_end().split_once(' '))
+        else {
+            continue;
+        };
+        let entry = entry.split("\n      --").next().expect("one at least");
+        for wrong in ["0", "999999999999"] {
+            let said = text(&run(&["serve", flag, wrong, "--listen", "nonsense"]).stderr);
+            let Some((_, range)) = said.split_once(" is not in ") else {
+                continue;
+            };
+            let range = range.lines().next().expect("the first");
+            let (least, most) = range.split_once("..").expect("a range");
+            let most = most.trim_start_matches('=');
+            let plain: String = entry.split_whitespace().collect::<Vec<_>>().join(" ");
+            ranges += 1;
+            for bound in [least, most] {
+                // Of what has no negative numbers 0 goes without saying, and so does what the type can hold.
+                let is_plain = bound.is_empty()
+                    || bound == "0"
+                    || bound
+                        .parse::<i64>()
+                        .is_ok_and(|bound| bound >= i64::from(i32::MAX));
+                assert!(
+                    is_plain || plain.contains(bound),
+                    "{flag} is in {range}: {plain}"
+                );
+            }
+        }
+    }
+    assert!(ranges > 10, "{ranges}");
+}

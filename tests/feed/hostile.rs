@@ -16,7 +16,7 @@ fn wrong_numbers_are_refused_and_cost_nothing() {
                 "after=x",
                 "after=-1",
                 "after=1&after=2",
-                "after=%31",
+                "after=%2531",
                 "after=18446744073709551616",
                 &format!("after={long}"),
             ] {
@@ -34,6 +34,11 @@ fn wrong_numbers_are_refused_and_cost_nothing() {
             let answer = http.answer();
             assert_eq!(answer.status(), "400", "{field}: {answer:?}");
         }
+        let twice = "Last-Event-ID: 1\r\nlast-event-id: 2\r\n";
+        http.send("GET", "/feed/events", twice);
+        assert_eq!(http.answer().status(), "400");
+        let answer = http.get("/feed/poll?after=%30");
+        assert_eq!(answer.status(), "200", "an equivalent URI");
         let answer = http.get("/feed/poll?x=y&=&&afterwards=x");
         assert_eq!(answer.status(), "200", "other names are other people's");
     });
@@ -142,5 +147,8 @@ fn the_page_may_load_nothing_but_its_parts() {
                 assert!(answer.head.contains(expected), "{path}: {answer:?}");
             }
         }
+        let page = http.get("/feed").content;
+        let command = format!("curl -N 'http://127.0.0.1:{}/feed/events'", server.port);
+        assert!(page.contains(&command), "{page}");
     });
 }

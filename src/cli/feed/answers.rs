@@ -25,14 +25,18 @@ pub(crate) fn answer(
     listening: &mut Option<Listening>,
 ) -> Replied {
     match route {
-        Route::Page => return pages::page(reply),
+        Route::Page => return pages::page(request.field("host"), reply),
         Route::Style => return pages::style(reply),
         Route::Script => return pages::script(reply),
         Route::Poll | Route::LongPoll | Route::Events | Route::Socket => {}
     }
     let query = request.query().unwrap_or_default();
     let after = match route {
-        Route::Events => asked::last_event(request.field("last-event-id"), query),
+        Route::Events => {
+            let fields = request.fields();
+            let ids = fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"Last-Event-ID"));
+            asked::last_event(ids.map(|(_, id)| id), query)
+        }
         _ => asked::after(query),
     };
     let Ok(after) = after else {

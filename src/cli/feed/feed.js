@@ -294,5 +294,6 @@ function stop() {
 
 $("toggle").addEventListener("click", () => (running ? stop() : start()));
 $("controls").addEventListener("submit", (event) => event.preventDefault());
+$("controls").hidden = false;
 $("clocks").hidden = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 start();

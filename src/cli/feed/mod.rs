@@ -31,7 +31,7 @@
 //! type `feed`, the WebSocket as a message.
 //!
 //! Without `after` everything that is kept is new. An `after` above `last` is a number of another life of the server, and
-//! counts as none.
+//! counts as none. `after`, and `Last-Event-ID`, may be there once, and what need not be percent-encoded in a query may be.
 //!
 //! # Nothing is lost, nothing comes twice
 //!

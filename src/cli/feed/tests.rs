@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::asked::{after, last_event};
 use super::desk::{Desk, Turn};
 use super::log::{HISTORY_MAX, Log};
+use super::pages::address;
 use super::ticker::Settings;
 use super::told::{self, Client};
 
@@ -61,6 +62,9 @@ fn a_number_is_digits_alone_and_given_once() {
         ("_=1&after=17&x", 17),
         ("afters=x&before=y&Ater=z", 0),
         ("after=18446744073709551615", u64::MAX),
+        ("after=%31", 1),
+        ("after=%34%30", 40),
+        ("%61fter=1%32&%78=%", 12),
     ] {
         assert_eq!(after(query.as_bytes()), Ok(number), "{query}");
     }
@@ -73,7 +77,12 @@ fn a_number_is_digits_alone_and_given_once() {
         "after= 1",
         "after=1.0",
         "after=0x1",
-        "after=%31",
+        "after%3d1",
+        "after=%2531",
+        "after=%3",
+        "after=%",
+        "after=%2b1",
+        "after=1&a%66ter=1",
         "after=1=1",
         "after=18446744073709551616",
         "after=1&after=1",
@@ -87,15 +96,28 @@ fn a_number_is_digits_alone_and_given_once() {
 
 #[test]
 fn a_stream_goes_on_behind_what_its_client_had_last() {
-    assert_eq!(last_event(None, b"after=3"), Ok(3));
-    assert_eq!(last_event(Some(b"7"), b"after=3"), Ok(7));
-    assert_eq!(last_event(Some(b""), b"after=3"), Ok(3));
-    assert_eq!(
-        last_event(Some(b"7"), b"after=x"),
-        Ok(7),
-        "what counts is good"
-    );
-    assert_eq!(last_event(Some(b"x"), b"after=3"), Err(()));
+    let last_event = |fields: &[&'static str], query: &str| {
+        last_event(fields.iter().map(|id| id.as_bytes()), query.as_bytes())
+    };
+    assert_eq!(last_event(&[], "after=3"), Ok(3));
+    assert_eq!(last_event(&["7"], "after=3"), Ok(7));
+    assert_eq!(last_event(&[""], "after=3"), Ok(3));
+    assert_eq!(last_event(&["7"], "after=x"), Ok(7), "what counts is good");
+    assert_eq!(last_event(&["x"], "after=3"), Err(()));
+    assert_eq!(last_event(&["7", "8"], "after=3"), Err(()));
+    assert_eq!(last_event(&["7", "7"], ""), Err(()), "as with `after`");
+    assert_eq!(last_event(&["", "7"], ""), Err(()));
+}
+
+#[test]
+fn the_page_names_its_own_host_unless_that_would_be_markup_or_the_shells() {
+    for host in ["127.0.0.1:8080", "[::1]:80", "a-b.example"] {
+        assert_eq!(address(Some(host.as_bytes())), host);
+    }
+    for host in ["", "a'b", "a<b", "a&b", "a;b", "$(a)", "a b", "\u{e9}"] {
+        assert_eq!(address(Some(host.as_bytes())), "HOST", "{host}");
+    }
+    assert_eq!(address(None), "HOST");
 }
 
 /// A desk whose tickets and streams are numbers, and its clock.
