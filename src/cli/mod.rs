@@ -18,6 +18,7 @@ mod limits;
 mod page;
 mod seconds;
 mod serve;
+mod stopping;
 mod tally;
 mod trace;
 

@@ -17,6 +17,7 @@ use super::deflate::DeflateOptions;
 use super::demo::Demo;
 use super::feed::{Feed, FeedOptions};
 use super::limits::LimitOptions;
+use super::stopping;
 use super::tally;
 use super::trace::{TraceOptions, Tracing};
 
@@ -325,12 +326,7 @@ fn wait_for_signals(
                 _ => match stop.take() {
                     // Not here: where nobody reads the trace, the feed may wait for that with its lock held, and so does
                     // whoever ends it. A second signal must be heard meanwhile.
-                    Some(stop) => {
-                        let thread = std::thread::Builder::new().name("stop".to_owned());
-                        if thread.spawn(stop).is_err() {
-                            std::process::exit(128 + signal);
-                        }
-                    }
+                    Some(stop) => stopping::beside(&[libc::SIGINT, libc::SIGTERM], stop),
                     None => std::process::exit(128 + signal),
                 },
             }

@@ -5,10 +5,13 @@
 
 mod addresses;
 mod datagrams;
+#[path = "../programs/threads.rs"]
+mod few_threads;
 mod hostile;
 #[path = "../programs/mod.rs"]
 mod programs;
 mod streams;
+mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;

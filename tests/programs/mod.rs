@@ -46,8 +46,14 @@ pub(crate) struct Running {
 impl Running {
     /// Starts the program and waits until it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(PROGRAM)
-            .args(arguments)
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// The same with a command that becomes the program.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -63,7 +69,7 @@ impl Running {
             let mut error = String::new();
             let stderr = process.stderr.as_mut().expect("piped");
             stderr.read_to_string(&mut error).expect("text");
-            panic!("{arguments:?} does not listen: {line:?} {error:?}");
+            panic!("{command:?} does not listen: {line:?} {error:?}");
         };
         let at = at.to_owned();
         Self {

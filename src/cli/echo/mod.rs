@@ -36,6 +36,7 @@ use self::live::Live;
 use self::tally::Tally;
 use self::transport::Transport;
 use super::seconds::Seconds;
+use super::stopping;
 
 /// Send back what comes: a TCP, UDP or Unix echo server, for studying the layer below HTTP.
 ///
@@ -230,12 +231,7 @@ fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
         while let Ok(signal) = sys::wait(&SIGNALS) {
             match stop.take() {
                 // Stopping may wait for peers, and a second signal must be heard meanwhile.
-                Some(stop) => {
-                    let thread = std::thread::Builder::new().name("stop".to_owned());
-                    if thread.spawn(stop).is_err() {
-                        std::process::exit(128 + signal);
-                    }
-                }
+                Some(stop) => stopping::beside(&SIGNALS, stop),
                 None => std::process::exit(128 + signal),
             }
         }

@@ -88,6 +88,15 @@ impl Tally {
         super::print(&format!("#{number} opened  {tuple}"));
     }
 
+    /// A connection was accepted, and there is no thread for it yet.
+    pub(super) fn waits(&self, number: u64, error: &std::io::Error) {
+        if self.verbose {
+            super::print(&format!(
+                "#{number} waits for a thread, and nobody is accepted meanwhile: {error}"
+            ));
+        }
+    }
+
     pub(super) fn closed(&self, number: u64, tuple: Option<&FiveTuple>, bytes: u64, ended: Ended) {
         self.bytes.fetch_add(bytes, Relaxed);
         if matches!(ended, Ended::Idle | Ended::Broken) {

@@ -7,11 +7,12 @@
 //! ```
 //!
 //! The code of a connection is that of the blocking model, and stays as easy to read. What it costs is a stack and a
-//! context switch for each connection. At the limit nothing is accepted: clients wait in the backlog.
+//! context switch for each connection. At the limit nothing is accepted: clients wait in the backlog. Where the machine
+//! gives no further thread, the one that was accepted waits as well, until there is one.
 //!
 //! Datagrams have no connections, so there a thread for each processor waits for the same socket.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 
 use longshore::sys::{self, Address, How, Kind, Mode, Probe};
@@ -75,7 +76,8 @@ fn accept<'scope, P: Probe>(
     Ok(())
 }
 
-/// Starts the connection's thread. Without one the connection is closed, which its peer sees.
+/// Starts the connection's thread. While there is none to be had (`RLIMIT_NPROC`, a cgroup's `pids.max`, memory) the
+/// connection waits here, and who comes meanwhile in the backlog.
 fn start<'scope, P: Probe>(
     scope: &'scope Scope<'scope, '_>,
     probes: &'scope (impl Fn() -> P + Sync),
@@ -85,21 +87,30 @@ fn start<'scope, P: Probe>(
     live: &'scope Live,
     tally: &'scope Tally,
 ) {
-    let thread = named(format!("connection {}", seat.number));
-    // A thread that cannot be started drops its closure, so the seat is handed over in a place that both can reach.
-    let seat = std::sync::Arc::new(Mutex::new(Some(seat)));
-    let take = |seat: &Mutex<Option<Seat>>| seat.lock().ok().and_then(|mut seat| seat.take());
-    let theirs_seat = std::sync::Arc::clone(&seat);
-    let started = thread.spawn_scoped(scope, move || {
-        if let Some(seat) = take(&theirs_seat) {
-            stream::serve(&mut probes(), seat, theirs, terms, live, tally);
+    let number = seat.number;
+    // A thread that cannot be started drops its closure, so the connection is handed over in a place that both can reach.
+    let place = Arc::new(Mutex::new(Some((seat, theirs))));
+    let take = |place: &Mutex<Option<(Seat, Address)>>| place.lock().ok()?.take();
+    let mut is_told = false;
+    while !live.is_stopping() {
+        let theirs = Arc::clone(&place);
+        let thread = named(format!("connection {number}"));
+        let started = thread.spawn_scoped(scope, move || {
+            if let Some((seat, address)) = take(&theirs) {
+                stream::serve(&mut probes(), seat, address, terms, live, tally);
+            }
+        });
+        let Err(error) = started else { return };
+        if !is_told {
+            tally.waits(number, &error);
+            is_told = true;
         }
-    });
-    if started.is_err() {
-        if let Some(seat) = take(&seat) {
-            live.leave(seat, probe);
-        }
+        // A connection leaves before its thread has ended, so there is nothing to wait for but time.
         live.pause();
+    }
+    // It ends as the others do: a server that stops waits for nobody's bytes.
+    if let Some((seat, address)) = take(&place) {
+        stream::serve(probe, seat, address, terms, live, tally);
     }
 }
 
