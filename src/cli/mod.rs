@@ -26,7 +26,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use longshore::sys::Silent;
+use longshore::sys::{self, Silent};
 
 /// A low-level socket server for Linux: epoll, io_uring and mio, with HTTP/1.1 and WebSocket.
 #[derive(Debug, Parser)]
@@ -59,6 +59,9 @@ enum Command {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
+    // A limit of file sizes costs lines of a log or a trace, and not the program. What it starts inherits this, and is
+    // always this program.
+    let _ = sys::ignore_sigxfsz();
     // clap exits with 2 on a mistake, and with 0 after --help and --version.
     let cli = Cli::parse();
     let result = match cli.command {

@@ -31,6 +31,29 @@ pub fn restore_sigpipe() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a write beyond the limit of a file's size (`RLIMIT_FSIZE`) an error, EFBIG, in place of the end of the process
+/// by SIGXFSZ (`setrlimit(2)`).
+///
+/// It holds for the whole process, and for programs that it starts, across exec. A server that writes logs calls it once
+/// at its start: one line too many would end it, requests and all. Never blocks.
+///
+/// # Errors
+///
+/// None that is known.
+///
+/// ```
+/// // `ulimit -f`, or LimitFSIZE of a systemd unit, costs lines of a log from now on.
+/// longshore::sys::ignore_sigxfsz()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn ignore_sigxfsz() -> io::Result<()> {
+    // SAFETY: SIG_IGN runs no code of ours.
+    if unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Keeps these signals from the calling thread and from threads that it starts: they stay pending until [`wait`]
 /// takes them (`pthread_sigmask(3)`).
 ///

@@ -282,35 +282,61 @@ fn standard_output_can_be_the_log() {
     assert_eq!(rest_of(process.stderr.take().expect("piped")), "");
 }
 
+/// Three requests to a server whose log, at `log`, takes nothing; what it says of that at its end.
+fn lost(mut command: Command, log: &str) -> String {
+    command.args(["--workers", "1", "--access-log", log]);
+    // Not started as a `Server`: whoever stops one expects nothing on its standard error.
+    let folder = Folder::new();
+    let said = folder.file("stderr");
+    let stderr = fs::File::create(&said).expect("a new file");
+    let mut process = command
+        .stdout(Stdio::piped())
+        .stderr(stderr)
+        .spawn()
+        .expect("the program starts");
+    let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
+    let mut peer = Peer::connect(address_from(&mut stdout));
+    for _ in 0..3 {
+        assert_eq!(peer.fetch("/pipeline").text(), "ok");
+    }
+    drop(peer);
+    let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    assert!(ended(&mut process).success());
+    fs::read_to_string(&said).expect("text")
+}
+
 #[test]
 fn a_log_that_cannot_be_written_costs_its_lines() {
     on_each_backend(|backend| {
-        let mut command = Server::command(backend, "127.0.0.1:0");
-        command.args(["--workers", "1", "--access-log", "/dev/full"]);
-        // Not started as a `Server`: whoever stops one expects nothing on its standard error.
-        let folder = Folder::new();
-        let said = folder.file("stderr");
-        let stderr = fs::File::create(&said).expect("a new file");
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("the program starts");
-        let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
-        let mut peer = Peer::connect(address_from(&mut stdout));
-        for _ in 0..3 {
-            assert_eq!(peer.fetch("/pipeline").text(), "ok");
-        }
-        drop(peer);
-        let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
-        kill(pid, Signal::SIGTERM).expect("it runs");
-        assert!(ended(&mut process).success(), "{backend}");
-        let said = fs::read_to_string(&said).expect("text");
+        let said = lost(Server::command(backend, "127.0.0.1:0"), "/dev/full");
         assert!(
             said.starts_with("longshore: the access log lost 3 lines: No space left")
                 && said.lines().count() == 1,
             "{backend}: {said}"
         );
+    });
+}
+
+#[test]
+fn a_log_at_the_limit_of_file_sizes_costs_its_lines() {
+    on_each_backend(|backend| {
+        let folder = Folder::new();
+        let path = folder.file("log");
+        // Longer than what is said on standard error, a file too, and so long already that no line fits.
+        let full = "a line of a day before\n".repeat(20);
+        fs::write(&path, &full).expect("a new file");
+        let program = Server::command(backend, "127.0.0.1:0");
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--fsize={}", full.len()));
+        command.arg(program.get_program()).args(program.get_args());
+        let said = lost(command, &path);
+        assert!(
+            said.starts_with("longshore: the access log lost 3 lines: File too large")
+                && said.lines().count() == 1,
+            "{backend}: {said}"
+        );
+        assert_eq!(fs::read_to_string(&path).expect("a log"), full);
     });
 }
 

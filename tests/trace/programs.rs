@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Stdio;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -356,4 +357,32 @@ fn a_failed_start_closes_what_it_had_opened() {
     program(&["serve", "-l", "127.0.0.1:0", "-l", &taken, "--workers", "2"]);
     program(&["echo", "-l", &taken]);
     program(&["echo", "-m", "epoll", "-l", &taken]);
+}
+
+#[test]
+fn a_trace_at_the_limit_of_file_sizes_is_cut_and_says_so() {
+    let folder = Folder::new("limit");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    for option in ["--output", "--perfetto"] {
+        let path = folder.path(&option[2..]);
+        let program = Command::new("prlimit")
+            .args(["--fsize=100", PROGRAM, "trace", option, &path])
+            .args(["connect", &target])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(listener.accept().unwrap());
+        let output = program.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{option}: {text}");
+        let last = text.lines().last().unwrap();
+        assert!(
+            last.starts_with("longshore: the trace is cut") && last.contains("File too large"),
+            "{option}: {text}"
+        );
+        assert!(fs::metadata(&path).unwrap().len() <= 100);
+    }
 }

@@ -34,7 +34,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When the last clone is dropped, what is queued is written, for at most 5 seconds.
 ///
 /// A process that lets SIGPIPE end it ([`restore_sigpipe`](crate::sys::restore_sigpipe)) is ended by a pipe without a
-/// reader; Rust programs ignore the signal unless told otherwise.
+/// reader; Rust programs ignore the signal unless told otherwise. SIGXFSZ they do not ignore: where file sizes are limited
+/// (`ulimit -f`, `LimitFSIZE` of systemd), a line too many ends the process, unless it calls
+/// [`ignore_sigxfsz`](crate::sys::ignore_sigxfsz) at its start. Then it costs the line, as a full disk does.
 ///
 /// ```
 /// use longshore::{AccessFormat, AccessLog};

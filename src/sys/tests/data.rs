@@ -65,6 +65,28 @@ fn writing_to_a_pipe_that_nobody_reads_is_the_end_once_asked_for() {
 }
 
 #[test]
+fn writing_beyond_the_limit_of_file_sizes_is_an_error_and_not_the_end() {
+    let this = "writing_beyond_the_limit_of_file_sizes_is_an_error_and_not_the_end";
+    if std::env::var_os(CHILD).is_none() {
+        assert!(in_a_child(this).success());
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("longshore-{}-limit", std::process::id()));
+    let file = File::create(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let resource = nix::sys::resource::Resource::RLIMIT_FSIZE;
+    nix::sys::resource::setrlimit(resource, 4, 4).unwrap();
+    sys::ignore_sigxfsz().unwrap();
+    let probe = &mut Silent;
+    let written = sys::write(probe, file.as_fd(), b"as far as");
+    assert_eq!(written.unwrap(), 4, "what fits is written");
+    assert_eq!(
+        errno(sys::write(probe, file.as_fd(), b" it goes")),
+        libc::EFBIG
+    );
+}
+
+#[test]
 fn reading_and_writing_any_descriptor() {
     let probe = &mut Silent;
     let (reader, writer) = std::io::pipe().unwrap();
