@@ -20,6 +20,7 @@ use longshore::sys::{self, Address, Family, Kind, Mode, Probe, SocketOption};
 use longshore::{Handler, Ledger, Publisher, Report, Server, ServerError, Stopper, Workers};
 
 use super::any_handler::AnyHandler;
+use super::threads;
 
 /// The longest that a lesson waits for one answer on loopback. A machine under load may take long, but not so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,13 +46,13 @@ impl Beside {
         let anywhere = Address::Inet(SocketAddr::from(([127, 0, 0, 1], 0)));
         let server = server.listen(anywhere).workers(Workers::Count(1));
         let (sender, bound) = mpsc::channel();
-        let thread = thread::spawn(move || {
+        let thread = threads::start(move || {
             // Bound here, since binding tries a ring: taking that down interrupts the waits of the thread that made it.
             let bound = server.bind()?;
             let address = bound.addresses().find_map(inet);
             let _ = sender.send((address, bound.stopper(), bound.ledger(), bound.publisher()));
             bound.run(move |_worker| AnyHandler::new(handler.clone()))
-        });
+        })?;
         let Ok((address, stopper, ledger, publisher)) = bound.recv() else {
             return Err(why(thread.join()));
         };

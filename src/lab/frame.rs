@@ -5,7 +5,9 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -14,6 +16,10 @@ use longshore::sys::{self, Strace};
 
 use super::report::{Report, Table, Value};
 use super::stage::Stage;
+use super::threads;
+
+/// How often a line on the terminal moves.
+const TICK: Duration = Duration::from_millis(200);
 
 /// How much a lesson does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -174,9 +180,8 @@ impl Frame {
         let style = ProgressStyle::with_template("  {spinner} {msg}  {bar:30}  {pos} of {len}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(total).with_style(style).with_message(what);
-        bar.enable_steady_tick(Duration::from_millis(200));
         self.stage().bar = bar.clone();
-        Progress(bar)
+        Progress::start(bar)
     }
 
     /// The report, whole or broken off.
@@ -188,18 +193,44 @@ impl Frame {
 }
 
 /// A line on the terminal that moves. On anything else nothing is shown.
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// Moves it also while nothing is done; its end is told by dropping the sender. The crate's own thread for this
+    /// panics where none can be started; without this one the line moves with each step.
+    ticking: Option<(Sender<()>, JoinHandle<()>)>,
+}
 
 impl Progress {
+    fn start(bar: ProgressBar) -> Self {
+        let shown = !bar.is_hidden();
+        let ticking = shown.then(|| Self::tick(bar.clone()).ok()).flatten();
+        Progress { bar, ticking }
+    }
+
+    fn tick(bar: ProgressBar) -> io::Result<(Sender<()>, JoinHandle<()>)> {
+        let (sender, end) = mpsc::channel();
+        let thread = threads::start(move || {
+            while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                bar.tick();
+            }
+        })?;
+        Ok((sender, thread))
+    }
+
     /// So much more is done.
     pub(super) fn step(&self, by: u64) {
-        self.0.inc(by);
+        self.bar.inc(by);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if let Some((sender, thread)) = self.ticking.take() {
+            drop(sender);
+            // It draws no more when the line is cleared. A panic of its own has nothing to tell.
+            let _ = thread.join();
+        }
+        self.bar.finish_and_clear();
     }
 }
 

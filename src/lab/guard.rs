@@ -10,12 +10,11 @@
 use std::io::{self, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use super::frame::{Frame, How, Scale};
 use super::report::{Document, Report};
-use super::{Lesson, print_json};
+use super::{Lesson, print_json, threads};
 
 /// A lesson that takes longer is stuck: for each scale, in seconds.
 const SECONDS_MAX: [u64; 3] = [60, 120, 900];
@@ -28,13 +27,16 @@ pub(super) struct Guard(#[expect(dead_code, reason = "dropped, not read")] mpsc:
 
 impl Guard {
     /// Gives the lesson up when its time has passed, and ends the program.
+    ///
+    /// # Errors
+    /// No thread can be started.
     pub(super) fn new(
         lesson: &'static Lesson,
         frame: &Frame,
         ended: &Ended,
         how: How,
         json: bool,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let seconds = SECONDS_MAX[how.scale as usize];
         let (frame, ended) = (frame.clone(), Arc::clone(ended));
         Self::after(Duration::from_secs(seconds), move || {
@@ -50,14 +52,14 @@ impl Guard {
         })
     }
 
-    fn after(limit: Duration, give_up: impl FnOnce() + Send + 'static) -> Self {
+    fn after(limit: Duration, give_up: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
+        threads::start(move || {
             if receiver.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
                 give_up();
             }
-        });
-        Guard(sender)
+        })?;
+        Ok(Guard(sender))
     }
 }
 

@@ -20,6 +20,7 @@ use super::frame::Frame;
 use super::kernel;
 use super::loopback::{self, PATIENCE, settled, times, v4};
 use super::report::Table;
+use super::threads;
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 4,
@@ -76,13 +77,13 @@ fn cut(frame: &Frame) -> io::Result<()> {
         bytes >> 20
     ));
     let mut client_calls = frame.calls("client");
-    let writer = thread::spawn(move || {
+    let writer = threads::start(move || {
         let payload = vec![b'x'; bytes];
         // A write that blocks returns when the kernel has taken the last byte.
         let taken = sys::write(&mut client_calls, client.as_fd(), &payload)?;
         sys::close(&mut client_calls, client)?;
         Ok::<usize, io::Error>(taken)
-    });
+    })?;
     let mut server_calls = frame.calls("server");
     let (mut room, mut reads) = (vec![0; bytes], Vec::new());
     loop {
@@ -260,7 +261,7 @@ fn with_lengths(frame: &Frame) -> io::Result<()> {
     }
     let (client, server) = loopback::pair(&mut Silent)?;
     let mut client_calls = frame.calls("client");
-    let writer = thread::spawn(move || {
+    let writer = threads::start(move || {
         // Pieces of 1 to 2000 bytes, the same ones each time.
         for (at, piece) in pieces(&stream).enumerate() {
             write_all(&mut client_calls, client.as_fd(), piece)?;
@@ -269,7 +270,7 @@ fn with_lengths(frame: &Frame) -> io::Result<()> {
             }
         }
         sys::close(&mut client_calls, client)
-    });
+    })?;
     let (mut reads, mut believed, mut room) = (0_usize, 0_usize, [0; 2048]);
     let (mut inbox, mut decoded) = (Vec::new(), Vec::new());
     let mut server_calls = frame.calls("server");

@@ -13,7 +13,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::thread;
 use std::time::Instant;
 
 use super::Lesson;
@@ -26,6 +25,7 @@ use super::loopback;
 use super::model_server::{self, Model};
 use super::report::{Table, Value};
 use super::served::{self, Served};
+use super::threads;
 use longshore::sys::{self, Mode, Silent};
 
 pub(super) const LESSON: Lesson = Lesson {
@@ -135,12 +135,12 @@ fn show_calls(frame: &Frame) -> io::Result<()> {
     frame.say("What a server does for one client that asks once and goes. A thread for it, which blocks in each call:");
     let (listener, address) = loopback::listener(&mut Silent, 1)?;
     let server = frame.clone();
-    let thread = thread::spawn(move || {
+    let thread = threads::start(move || {
         let calls = &mut server.calls("server");
         let connection = sys::accept4(calls, listener.as_fd(), Mode::Blocking)?;
         model_server::serve(calls, &connection)?;
         sys::close(calls, connection)
-    });
+    })?;
     ask_once(loopback::v4(&address)?.into(), "/")?;
     let ended = thread.join();
     ended.unwrap_or_else(|_| Err(io::Error::other("the server panicked")))?;

@@ -47,6 +47,7 @@ mod served;
 mod slabs;
 mod small_buffers;
 mod stage;
+mod threads;
 
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
 use std::sync::{MutexGuard, PoisonError};
@@ -104,9 +105,9 @@ pub(crate) fn run(lessons: &[&'static Lesson], how: How, json: bool) -> io::Resu
     let ended = Ended::default();
     for lesson in lessons {
         let frame = Frame::new(Report::new(lesson), how, (!json).then_some(colours));
-        let _guard = Guard::new(lesson, &frame, &ended, how, json);
         let begin = Instant::now();
-        let result = (lesson.run)(&frame);
+        let guard = Guard::new(lesson, &frame, &ended, how, json);
+        let result = guard.and_then(|_guard| (lesson.run)(&frame));
         let report = frame.clone().end(result.err(), begin.elapsed());
         frame.written()?;
         lock(&ended).push(report);

@@ -26,6 +26,7 @@ use longshore::sys::{
 use longshore::{Backend, Handler, Replied, Reply, Request, Server, Workers};
 
 use super::any_handler::AnyHandler;
+use super::threads;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +168,7 @@ fn reactor(backend: Backend) -> io::Result<()> {
     let address = bound.addresses().find_map(Address::inet);
     let address = address.ok_or_else(|| io::Error::other("no address"))?;
     let stopper = bound.stopper();
-    let server = thread::spawn(move || bound.run(|_worker| AnyHandler::new(Hi)));
+    let server = threads::start(move || bound.run(|_worker| AnyHandler::new(Hi)))?;
     converse(address, || {
         // The second time it does not wait for connections to finish.
         stopper.stop();
@@ -223,7 +224,7 @@ fn threads() -> io::Result<()> {
         .ok_or_else(|| io::Error::other("no address"))?;
     let shared = Arc::new(Shared::default());
     let accepting = Arc::clone(&shared);
-    thread::spawn(move || accept(&listener, &accepting));
+    threads::start(move || accept(&listener, &accepting))?;
     converse(address, || Ok(shared.end()))
 }
 

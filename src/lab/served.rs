@@ -13,13 +13,14 @@
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
 use super::frame::Frame;
+use super::threads;
 
 /// A server with one worker.
 pub(super) struct Served {
@@ -48,12 +49,13 @@ impl Served {
         let mut server = Served {
             child,
             output: BufReader::new(output),
-            trace: Some(thread::spawn(move || {
-                let mut text = String::new();
-                errors.read_to_string(&mut text).map(|_| text)
-            })),
+            trace: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
         };
+        server.trace = Some(threads::start(move || {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).map(|_| text)
+        })?);
         let mut line = String::new();
         server.output.read_line(&mut line)?;
         let address = line.split("http://").nth(1);

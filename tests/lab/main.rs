@@ -9,6 +9,8 @@ mod close;
 mod command;
 mod duplex;
 mod feeds;
+#[path = "../programs/threads.rs"]
+mod few_threads;
 mod files;
 mod five_tuple;
 mod frame;
@@ -20,5 +22,6 @@ mod models;
 mod nagle;
 mod short_and_long;
 mod slow_reader;
+mod threads;
 mod upgrade;
 mod verbs;

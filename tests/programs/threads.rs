@@ -4,7 +4,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::programs::PROGRAM;
+/// Not that of the module beside it, which not everybody needs who needs this.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
 
 /// The program as a user of its own, who may have `threads` threads in all (`RLIMIT_NPROC`, which does not bind root).
 /// `None`, said loudly, where a test may not choose its user.

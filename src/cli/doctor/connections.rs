@@ -130,7 +130,8 @@ fn on(backend: Backend, connections: usize) -> Result<Cost, String> {
         .map_err(|error| problem(&error))?;
     let (stopper, ledger) = (bound.stopper(), bound.ledger());
     let address = inet(&bound).ok_or_else(|| problem(&"no address"))?;
-    let server = thread::spawn(move || bound.run(|_worker| Idle));
+    let server = thread::Builder::new().spawn(move || bound.run(|_worker| Idle));
+    let server = server.map_err(|error| problem(&format!("cannot start a thread: {error}")))?;
     let measured = crowd(address, connections).map_err(|error| problem(&error));
     stopper.stop();
     stopper.stop();

@@ -40,13 +40,17 @@ fn a_guard_acts_when_its_time_has_passed_and_not_once_it_is_dropped() {
     let (sender, acted) = mpsc::channel();
     let guard = Guard::after(Duration::ZERO, move || {
         let _ = sender.send(());
-    });
+    })
+    .unwrap();
     assert_eq!(acted.recv(), Ok(()));
     drop(guard);
     let (sender, acted) = mpsc::channel::<()>();
-    drop(Guard::after(Duration::MAX, move || {
-        let _ = sender.send(());
-    }));
+    drop(
+        Guard::after(Duration::MAX, move || {
+            let _ = sender.send(());
+        })
+        .unwrap(),
+    );
     // The thread ends, and its sender with it, unused.
     assert_eq!(acted.recv(), Err(mpsc::RecvError));
 }
