@@ -1,10 +1,12 @@
 //! The access log, as options of the command line, and what is said of it.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use longshore::{AccessFormat, AccessLog, AccessTarget};
+
+use super::say::{self, To};
 
 /// Where each request is written down.
 #[derive(Args, Debug)]
@@ -24,7 +26,7 @@ pub(crate) struct AccessLogOptions {
 }
 
 impl AccessLogOptions {
-    /// Whether there is a file to open anew at SIGHUP. Without one the signal keeps its default: it ends the process.
+    /// Whether there is a file to open anew at SIGHUP. Without one the signal stops the program.
     pub(crate) fn takes_hangups(&self) -> bool {
         self.access_log
             .as_deref()
@@ -72,13 +74,13 @@ fn advice(error: &io::Error) -> &'static str {
 /// SIGHUP: the log was rotated.
 pub(crate) fn reopen(log: &AccessLog) {
     if let Err(error) = log.reopen() {
-        // Not `eprintln!`, which panics when nobody can be told.
-        let _ = writeln!(
-            io::stderr(),
+        let line = format!(
             "longshore: cannot open the access log {} anew: {error}; {}; the old file stays in use",
             log.target(),
             advice(&error)
         );
+        // On the thread that hears the signals.
+        say::line_if_room(To::Error, &line);
     }
 }
 
@@ -94,10 +96,8 @@ pub(crate) fn close(log: AccessLog) {
         None => "it was slower than the requests".to_owned(),
     };
     let lines = if dropped == 1 { "line" } else { "lines" };
-    let _ = writeln!(
-        io::stderr(),
-        "longshore: the access log lost {dropped} {lines}: {why}"
-    );
+    let line = format!("longshore: the access log lost {dropped} {lines}: {why}");
+    say::last_line(To::Error, &line);
 }
 
 /// Tells a hangup of the terminal from a SIGHUP that somebody sent.

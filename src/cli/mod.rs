@@ -16,9 +16,10 @@ mod feed;
 mod lab;
 mod limits;
 mod page;
+mod say;
 mod seconds;
 mod serve;
-mod stopping;
+mod signals;
 mod tally;
 mod trace;
 
@@ -76,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(message) => {
+            signals::ending();
             // Not `eprintln!`, which panics when nobody can be told.
             let _ = writeln!(std::io::stderr(), "longshore: {message}");
             ExitCode::FAILURE

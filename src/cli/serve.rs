@@ -1,6 +1,6 @@
 //! `longshore serve`: the demo and benchmark server.
 
-use std::io::Write;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use super::deflate::DeflateOptions;
 use super::demo::Demo;
 use super::feed::{Feed, FeedOptions};
 use super::limits::LimitOptions;
-use super::stopping;
+use super::say::{self, To};
+use super::signals;
 use super::tally;
 use super::trace::{TraceOptions, Tracing};
 
@@ -96,7 +97,8 @@ Examples:
   One worker on epoll, each system call shown:
     longshore serve -b epoll -w 1 --trace
 
-SIGINT and SIGTERM stop in order, a second one at once; SIGUSR1 prints what the server does and what connections cost.";
+SIGINT, SIGTERM and SIGHUP stop in order, a second one ends at once; with --access-log PATH, SIGHUP opens PATH anew \
+instead. SIGUSR1 prints what the server does and what connections cost.";
 
 /// Options of the sockets, tcp(7) and socket(7).
 #[derive(Args, Debug)]
@@ -169,20 +171,30 @@ impl SocketOptions {
 }
 
 impl Serve {
-    /// The signals that are waited for.
-    fn signals(&self) -> Vec<i32> {
-        let mut signals = vec![libc::SIGINT, libc::SIGTERM, libc::SIGUSR1];
-        if self.access.takes_hangups() {
-            signals.push(libc::SIGHUP);
-        }
-        signals
+    /// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.
+    /// SIGUSR1 prints the ledger. With a log to open anew, SIGHUP does that, unless it came because the terminal has gone:
+    /// then, and without such a log, it stops.
+    fn take_signals(&self) -> Result<(), String> {
+        let rotates = self.access.takes_hangups();
+        let hangup = if rotates {
+            Some(libc::SIGHUP)
+        } else {
+            signals::hangup()
+        };
+        let mut taken = signals::STOPS.to_vec();
+        taken.push(libc::SIGUSR1);
+        taken.extend(hangup);
+        let terminal = Terminal::look();
+        signals::take(taken, move |signal| match signal {
+            libc::SIGUSR1 => false,
+            libc::SIGHUP => !rotates || terminal.has_gone(),
+            _ => true,
+        })
     }
 
     /// Serves until it is stopped. `tracing` is that of `longshore trace`.
     pub(crate) fn run(self, tracing: Option<&Tracing>) -> Result<ExitCode, String> {
-        // Before any thread is made, so that all of them leave these signals to the one that waits for them.
-        let signals = self.signals();
-        sys::block(&signals).map_err(|error| format!("cannot block signals: {error}"))?;
+        self.take_signals()?;
         let tracing = match tracing {
             Some(tracing) => Some(tracing.clone()),
             None if self.trace => Some(self.tracing.start()?),
@@ -237,27 +249,29 @@ impl Serve {
         let feed = Feed::open(self.feed.settings(), bound.publisher(), trace.clone());
         let feed = feed.map_err(no_thread)?;
         let room = chat::Room::open(bound.publisher(), trace.clone()).map_err(no_thread)?;
-        let (stopper, ledger, ends) = (bound.stopper(), bound.ledger(), feed.clone());
-        let stop = move || {
+        hear_signals(bound.ledger(), log.clone());
+        let (stopper, ends) = (bound.stopper(), feed.clone());
+        // Its own calls are not traced: where nobody reads the trace, it would wait with everybody else, and nothing would
+        // be stopped.
+        signals::stoppable(move |_signal| {
             // Told first, what waits for events ends as it should before the server stops waiting for it.
             ends.close();
             stop(&stopper);
-        };
-        // Its own calls are not traced: where nobody reads the trace, it would wait with everybody else, and nothing would
-        // be stopped.
-        wait_for_signals(signals, stop, ledger, log.clone())?;
+        });
         if self.end_with_input {
             std::thread::Builder::new()
                 .name("input".to_owned())
                 .spawn(end_with_input)
                 .map_err(no_thread)?;
         }
-        let result = bound.on_ready(move || print(&lines)).run(|_worker| {
-            let demo = Demo::new(files.clone(), room.clone(), feed.clone());
-            #[cfg(feature = "deflate")]
-            let demo = demo.deflate(self.deflate.deflate());
-            demo
-        });
+        let result = bound
+            .on_ready(move || say::line(To::Output, &lines))
+            .run(|_worker| {
+                let demo = Demo::new(files.clone(), room.clone(), feed.clone());
+                #[cfg(feature = "deflate")]
+                let demo = demo.deflate(self.deflate.deflate());
+                demo
+            });
         // The thread that waits for signals still holds the log, so it does not close by itself.
         if let Some(log) = log {
             access_log::close(log);
@@ -292,52 +306,18 @@ fn announcement(bound: &Bound) -> String {
             None => String::new(),
         };
         let backend = chosen.backend;
-        format!("listening on {scheme}{address} ({backend}, {workers}){fell_back}\n")
+        format!("listening on {scheme}{address} ({backend}, {workers}){fell_back}")
     };
-    bound.addresses().map(line).collect()
+    let lines: Vec<String> = bound.addresses().map(line).collect();
+    lines.join("\n")
 }
 
-/// On standard output. Whoever reads it may have gone (`longshore serve | head`): that is no error.
-fn print(lines: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
-}
-
-/// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.
-/// SIGUSR1 prints the ledger. With a log to open anew, SIGHUP does that, unless it came because the terminal has gone: then it stops, as hanging up
-/// ends any program.
-fn wait_for_signals(
-    signals: Vec<i32>,
-    stop: impl FnOnce() + Send + 'static,
-    ledger: Ledger,
-    log: Option<AccessLog>,
-) -> Result<(), String> {
-    let terminal = Terminal::look();
-    let wait = move || {
-        let mut stop = Some(stop);
-        while let Ok(signal) = sys::wait(&signals) {
-            match &log {
-                _ if signal == libc::SIGUSR1 => tally::print(&ledger.figures()),
-                Some(log) if signal == libc::SIGHUP && !terminal.has_gone() => {
-                    access_log::reopen(log);
-                }
-                // The shell and the kernel may both tell of a hangup: it is one, not a second request to stop.
-                _ if stop.is_none() && signal == libc::SIGHUP => {}
-                _ => match stop.take() {
-                    // Not here: where nobody reads the trace, the feed may wait for that with its lock held, and so does
-                    // whoever ends it. A second signal must be heard meanwhile.
-                    Some(stop) => stopping::beside(&[libc::SIGINT, libc::SIGTERM], stop),
-                    None => std::process::exit(128 + signal),
-                },
-            }
-        }
-    };
-    let thread = std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(wait);
-    thread
-        .map(drop)
-        .map_err(|error| format!("cannot start a thread: {error}"))
+/// What the signals mean that do not stop.
+fn hear_signals(ledger: Ledger, log: Option<AccessLog>) {
+    signals::hear(move |signal| match &log {
+        Some(log) if signal == libc::SIGHUP => access_log::reopen(log),
+        _ => tally::print(&ledger.figures()),
+    });
 }
 
 /// Asks this process to stop when whoever holds the other end of standard input has gone, however it went.
@@ -352,21 +332,26 @@ fn end_with_input() {
     reason = "a ratio is printed with three digits"
 )]
 fn print_counts(report: &Report) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(
-        out,
-        "{} connections, {} requests, {} messages",
-        report.connections, report.requests, report.messages
-    );
-    let Some(counts) = &report.counts else { return };
-    let _ = write!(out, "{counts}");
-    let answered = report.requests + report.messages;
-    if answered > 0 {
-        let calls = counts.calls_total() as f64 / answered as f64;
-        let operations = counts.submitted_total() as f64 / answered as f64;
-        let _ = writeln!(
-            out,
-            "per request or message: {calls:.3} system calls, {operations:.3} ring operations"
-        );
+    let Report {
+        connections,
+        requests,
+        messages,
+        ..
+    } = report;
+    let mut text = format!("{connections} connections, {requests} requests, {messages} messages");
+    let answered = requests + messages;
+    if let Some(counts) = &report.counts {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{counts}");
+        text.truncate(text.trim_end().len());
+        if answered > 0 {
+            let calls = counts.calls_total() as f64 / answered as f64;
+            let operations = counts.submitted_total() as f64 / answered as f64;
+            let _ = write!(
+                text,
+                "\nper request or message: {calls:.3} system calls, {operations:.3} ring operations"
+            );
+        }
     }
+    say::last_line(To::Output, &text);
 }

@@ -1,17 +1,17 @@
 //! The line that `serve` prints at SIGUSR1: what it has done so far, and what its connections cost.
 #![forbid(unsafe_code)]
 
-use std::io::Write as _;
-
 use longshore::LedgerFigures;
 
 use super::doctor::connections::resident_bytes;
+use super::say::{self, To};
 
-/// Prints the line on standard error: standard output is for the addresses, and whoever reads that may have gone.
+/// Prints the line on standard error: standard output is for the addresses, and whoever reads that may have gone. Without room for it,
+/// it is lost.
 pub(super) fn print(figures: &LedgerFigures) {
     let line = line(figures, resident_bytes());
-    // Not `eprintln!`, which panics when nobody can be told.
-    let _ = writeln!(std::io::stderr(), "longshore: {line}");
+    // On the thread that hears the signals.
+    say::line_if_room(To::Error, &format!("longshore: {line}"));
 }
 
 fn line(figures: &LedgerFigures, resident: u64) -> String {

@@ -6,12 +6,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use clap::{Args, Subcommand};
-use longshore::sys::{self, Aside, Call, Probe, ThreadProbe, Verdict};
+use longshore::sys::{Aside, Call, Probe, ThreadProbe, Verdict};
 use longshore::trace::packets::Beside;
 use longshore::trace::{
     Filter, JsonLines, Options, Perfetto, Sink, Summary, Text, Trace, WatchedThread,
@@ -21,7 +19,9 @@ pub(crate) use self::packets::Tracing;
 use self::packets::Wanted;
 use super::connect::Connect;
 use super::echo::Echo;
+use super::say::{self, To};
 use super::serve::Serve;
+use super::signals;
 
 /// Run a subcommand and show every system call as it happens: time, thread, connection, call, answer, duration.
 ///
@@ -69,7 +69,7 @@ impl TraceCommand {
     pub(crate) fn run(self) -> Result<ExitCode, String> {
         let tracing = self.options.start()?;
         let trace = &tracing.trace;
-        let mut interrupted = Arc::default();
+        let mut ends_by_signal = false;
         let ran = match self.what {
             Traced::Serve(serve) => serve.run(Some(&tracing)),
             Traced::Echo(echo) => {
@@ -78,7 +78,8 @@ impl TraceCommand {
                 echo.run(move || Watching::new(&probe), |at| tracing.listens(&[at]))
             }
             Traced::Connect(connect) => {
-                interrupted = end_by_signal(trace.clone())?;
+                end_by_signal(trace.clone())?;
+                ends_by_signal = true;
                 let _watched = trace.watch_thread();
                 tracing.connects(connect.port());
                 connect.run(|| Watching::new(trace))
@@ -86,7 +87,7 @@ impl TraceCommand {
         };
         // Also after a failure: what led to it is in there.
         let ended = written(trace.finish());
-        while interrupted.load(Ordering::Acquire) {
+        while ends_by_signal && signals::stop_asked() {
             // The end, and its code, is the signal's.
             thread::park();
         }
@@ -95,37 +96,17 @@ impl TraceCommand {
     }
 }
 
-/// At SIGINT or SIGTERM, which end a client, the trace is written to its end first. A second one ends at once. The answer
-/// becomes true with the first.
-fn end_by_signal(trace: Trace) -> Result<Arc<AtomicBool>, String> {
-    const SIGNALS: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
-    sys::block(&SIGNALS).map_err(|error| format!("cannot block signals: {error}"))?;
-    let no_thread = |error| format!("cannot start a thread: {error}");
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let comes = interrupted.clone();
-    let wait = move || {
-        let mut trace = Some(trace);
-        while let Ok(signal) = sys::wait(&SIGNALS) {
-            comes.store(true, Ordering::Release);
-            let code = 128 + signal;
-            let Some(trace) = trace.take() else {
-                std::process::exit(code);
-            };
-            // It may wait for whoever reads the trace.
-            let end = move || {
-                if let Err(error) = written(trace.finish()) {
-                    eprintln!("longshore: {error}");
-                }
-                std::process::exit(code);
-            };
-            let ending = thread::Builder::new().name("end".to_owned());
-            if ending.spawn(end).is_err() {
-                std::process::exit(code);
-            }
+/// At SIGINT or SIGTERM, which end a client, the trace is written to its end first. A second one ends at once.
+fn end_by_signal(trace: Trace) -> Result<(), String> {
+    signals::take(signals::STOPS.to_vec(), |_signal| true)?;
+    signals::stoppable(move |signal| {
+        // It may wait for whoever reads the trace.
+        if let Err(error) = written(trace.finish()) {
+            say::last_line(To::Error, &format!("longshore: {error}"));
         }
-    };
-    let waiting = thread::Builder::new().name("signals".to_owned());
-    waiting.spawn(wait).map(|_| interrupted).map_err(no_thread)
+        std::process::exit(128 + signal);
+    });
+    Ok(())
 }
 
 /// What came of writing the trace, as one line. A reader that has gone has seen what it wanted.

@@ -137,7 +137,7 @@ pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
 pub(crate) use show::values::answer;
 pub use show::{Arguments, Escaped};
-pub use signal::{block, ignore_sigxfsz, restore_sigpipe, unblock, wait};
+pub use signal::{block, exit_now, ignore_sigxfsz, is_ignored, restore_sigpipe, unblock, wait};
 pub use socket::{
     Family, Kind, Mode, accept4, accept4_from, bind, connect, duplicate, getpeername, getsockname,
     listen, set_mode, socket, socketpair,

@@ -101,6 +101,40 @@ pub fn wait(signals: &[i32]) -> io::Result<i32> {
     Ok(signal as i32)
 }
 
+/// Whether whoever started this process had it ignore the signal, as nohup(1) does with SIGHUP (`sigaction(2)`).
+///
+/// [`wait`] takes an ignored signal too, if it is blocked.
+///
+/// # Errors
+///
+/// EINVAL: a number that is no signal.
+///
+/// ```
+/// use longshore::sys::signal;
+///
+/// assert!(signal::is_ignored(libc::SIGPIPE)?, "Rust programs start so");
+/// assert!(!signal::is_ignored(libc::SIGTERM)?);
+/// # std::io::Result::Ok(())
+/// ```
+pub fn is_ignored(signal: i32) -> io::Result<bool> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: a null pointer says that nothing changes; the kernel writes the old action to `action`, which is ours alone.
+    let answer = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    outcome(answer as isize)?;
+    // SAFETY: initialised by the call above, which did not fail.
+    let action = unsafe { action.assume_init() };
+    Ok(action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// Ends the process at once, from any thread (`_exit(2)`): nothing is flushed and nobody is waited for.
+///
+/// [`std::process::exit`] waits for another thread that is ending the process already, and that one may wait for whoever
+/// reads our output.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: an integer; the call does not return, and runs no code of ours.
+    unsafe { libc::_exit(code) }
+}
+
 fn mask(how: i32, signals: &[i32]) -> io::Result<()> {
     let set = set_of(signals)?;
     // SAFETY: `set` is initialised by `set_of`; a null pointer says that the old mask is not wanted.

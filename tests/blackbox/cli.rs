@@ -233,19 +233,14 @@ fn closed_output_neither_kills_nor_upsets() {
             .spawn();
         let mut process = process.expect("a shell");
         let pid = Pid::from_raw(i32::try_from(process.id()).expect("a pid"));
-        // It blocks the signal before it does anything else, so it stops in order whenever this comes; until then the
-        // signal would end it, which is told apart below.
-        let blocks = || {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            let mask = status
-                .lines()
-                .find_map(|line| line.strip_prefix("SigBlk:\t"));
-            mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
-                .unwrap_or(0)
-                & (1 << 14)
-                != 0
+        let serves = || {
+            let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+            tasks.flatten().any(|task| {
+                let name = std::fs::read_to_string(task.path().join("comm"));
+                name.is_ok_and(|name| name.trim() == "worker-0")
+            })
         };
-        crate::server::eventually("it serves", blocks);
+        crate::server::eventually("it serves", serves);
         kill(pid, Signal::SIGTERM).expect("it runs");
         ended(&mut process);
         let output = process.wait_with_output().expect("our child");

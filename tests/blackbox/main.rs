@@ -10,6 +10,7 @@
 //!   rfc          RFC 9110 and 9112, case by case            access_log   the access log
 //!   pieces       messages that are never held whole         sessions     pongs, deadlines, how WebSockets end
 //!   deflate      bombs, and what ten thousand compressed connections cost
+//!   held_up      signals while something holds the program up
 //!   static_files files: their bytes, their paths, and what becomes of them meanwhile
 //! ```
 //!
@@ -24,6 +25,7 @@ mod connections;
 mod deflate;
 mod exhaustion;
 mod frames;
+mod held_up;
 mod hostile;
 mod http;
 mod identical;

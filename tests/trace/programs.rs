@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::agreement::{Seen, of_strace, of_trace};
-use crate::session::{Folder, Server, connect, events, has_ring, has_strace, program};
+use crate::session::{Folder, PROGRAM, Server, connect, events, has_ring, has_strace, program};
 
 /// An echo by this model and a client of it, both traced: the events of the server and of the client.
 fn echoed(model: &str) -> (Vec<Value>, Vec<Value>) {

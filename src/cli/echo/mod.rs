@@ -21,7 +21,6 @@ mod tally;
 mod threads;
 mod transport;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,12 +34,13 @@ use self::listen::Place;
 use self::live::Live;
 use self::tally::Tally;
 use self::transport::Transport;
+use super::say::{self, To};
 use super::seconds::Seconds;
-use super::stopping;
+use super::signals;
 
 /// Send back what comes: a TCP, UDP or Unix echo server, for studying the layer below HTTP.
 ///
-/// It prints where it listens, and at SIGINT or SIGTERM what it has done; a second signal ends it at once. A connection
+/// It prints where it listens, and at SIGINT, SIGTERM or SIGHUP what it has done; a second signal ends it at once. A connection
 /// whose peer ends its half gets the rest of its bytes and is closed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -154,8 +154,8 @@ impl Echo {
             idle: self.idle_timeout.0,
             verbose: self.verbose,
         };
-        // Before any thread is made, so that all of them leave these signals to the one that waits for them.
-        sys::block(&SIGNALS).map_err(|error| format!("cannot block signals: {error}"))?;
+        let taken = signals::STOPS.into_iter().chain(signals::hangup());
+        signals::take(taken.collect(), |_signal| true)?;
         // The soft limit is a default for old programs that use select(2).
         let _ = sys::raise_nofile(&mut probes());
         let tally = Tally::new(terms.verbose);
@@ -172,7 +172,7 @@ impl Echo {
             }
             Model::Mio => reactor::run(probes, &terms, (&address, bound), Backend::Mio, &tally),
         }?;
-        print(&tally.report());
+        say::last_line(To::Output, &tally.report());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -210,35 +210,16 @@ fn by_hand<P: Probe>(
     let probes = Arc::new(probes);
     let live = Arc::new(Live::default());
     let place = Place::open(&mut probes(), terms, address)?;
-    bound(&place.address);
     let stop = {
         let (live, probes) = (Arc::clone(&live), Arc::clone(&probes));
-        move || live.stop(&mut probes())
+        move |_signal| live.stop(&mut probes())
     };
-    on_signal(stop)?;
+    signals::stoppable(stop);
+    bound(&place.address);
     match terms.model {
         Model::Threads => threads::run(&*probes, terms, place, &live, tally),
         _ => blocking::run(&*probes, terms, place, &live, tally),
     }
-}
-
-const SIGNALS: [i32; 2] = [libc::SIGINT, libc::SIGTERM];
-
-/// The first signal stops in order, on a thread of its own; a second one ends at once.
-fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let wait = move || {
-        let mut stop = Some(stop);
-        while let Ok(signal) = sys::wait(&SIGNALS) {
-            match stop.take() {
-                // Stopping may wait for peers, and a second signal must be heard meanwhile.
-                Some(stop) => stopping::beside(&SIGNALS, stop),
-                None => std::process::exit(128 + signal),
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("signals".to_owned());
-    let started = thread.spawn(wait).map(drop);
-    started.map_err(|error| format!("cannot start a thread: {error}"))
 }
 
 fn announce(address: &Address, terms: &Terms) {
@@ -248,6 +229,5 @@ fn announce(address: &Address, terms: &Terms) {
 
 /// One line on standard output. Whoever reads it may have gone: that is no error.
 fn print(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    say::line(To::Output, line);
 }

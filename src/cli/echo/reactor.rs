@@ -19,7 +19,7 @@ use longshore::{
 
 use super::listen::{Place, advice};
 use super::tally::{Ended, FiveTuple, Tally};
-use super::{Terms, datagrams, on_signal};
+use super::{Terms, datagrams, signals};
 
 /// How long a connection may go on taking what it is owed when the program stops.
 const STOP_MAX: Duration = Duration::from_secs(2);
@@ -55,16 +55,16 @@ pub(super) fn run<P: Probe>(
         let listening = event_loop.listen(listen);
         listening.map_err(|error| refused(terms, &error))?.address
     };
-    bound(&ours);
-    event_loop.protocol_mut().ours = ours;
+    event_loop.protocol_mut().ours = ours.clone();
     let letterbox = event_loop.letterbox();
-    on_signal(move || {
+    signals::stoppable(move |_signal| {
         // The letterbox wakes the loop by a call of its own, which is seen as long as this thread has a probe.
         let _probe = probes();
         // Dropped before the probe: it may be the last that holds the eventfd.
         let letterbox = letterbox;
         letterbox.stop();
-    })?;
+    });
+    bound(&ours);
     let result = event_loop.run().map_err(|error| failed(&error));
     drop(path);
     result

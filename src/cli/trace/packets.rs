@@ -14,6 +14,8 @@ use longshore::sys::Address;
 use longshore::trace::packets::{Beside, Plan};
 use longshore::trace::{Kind, Trace};
 
+use crate::cli::say::{self, To};
+
 /// What is to be captured once the ports are known.
 pub(crate) struct Wanted {
     interface: String,
@@ -104,7 +106,7 @@ impl Tracing {
         let kind = Kind::Note(text.to_owned());
         self.trace.tell(SystemTime::now(), None, kind);
         if self.to_file {
-            eprintln!("longshore: {text}");
+            say::line(To::Error, &format!("longshore: {text}"));
         }
     }
 }
