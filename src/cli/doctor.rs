@@ -4,7 +4,7 @@ pub(super) mod connections;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -45,9 +45,14 @@ impl Doctor {
             None if self.json => json(&examine()),
             None => table(&examine()),
         };
-        // A reader that has gone is no error.
-        let _ = std::io::stdout().lock().write_all(text.as_bytes());
-        Ok(ExitCode::SUCCESS)
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // A reader that has gone has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(format!("cannot write to standard output: {error}"))
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 }
 

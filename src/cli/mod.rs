@@ -23,7 +23,7 @@ mod signals;
 mod tally;
 mod trace;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -58,29 +58,49 @@ enum Command {
     LabServer(crate::lab::LabServer),
 }
 
+impl Command {
+    fn run(self) -> Result<ExitCode, String> {
+        match self {
+            Command::Serve(serve) => serve.run(None),
+            Command::Echo(echo) => echo.run(|| Silent, |_| ()),
+            Command::Connect(connect) => connect.run(|| Silent),
+            Command::Trace(trace) => trace.run(),
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Lab(lab) => lab.run(),
+            Command::LabServer(server) => server.run(),
+        }
+    }
+}
+
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
     // A limit of file sizes costs lines of a log or a trace, and not the program. What it starts inherits this, and is
     // always this program.
     let _ = sys::ignore_sigxfsz();
-    // clap exits with 2 on a mistake, and with 0 after --help and --version.
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Serve(serve) => serve.run(None),
-        Command::Echo(echo) => echo.run(|| Silent, |_| ()),
-        Command::Connect(connect) => connect.run(|| Silent),
-        Command::Trace(trace) => trace.run(),
-        Command::Doctor(doctor) => doctor.run(),
-        Command::Lab(lab) => lab.run(),
-        Command::LabServer(server) => server.run(),
+    let result = match Cli::try_parse() {
+        Ok(cli) => cli.command.run(),
+        Err(answer) if answer.exit_code() == 0 => help(&answer),
+        // With 2.
+        Err(mistake) => mistake.exit(),
     };
     match result {
         Ok(code) => code,
         Err(message) => {
             signals::ending();
             // Not `eprintln!`, which panics when nobody can be told.
-            let _ = writeln!(std::io::stderr(), "longshore: {message}");
+            let _ = writeln!(io::stderr(), "longshore: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints what --help and --version ask for.
+fn help(answer: &clap::Error) -> Result<ExitCode, String> {
+    match answer.print().and_then(|()| io::stdout().flush()) {
+        // A reader that has gone has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -113,7 +113,7 @@ fn end_by_signal(trace: Trace) -> Result<(), String> {
 pub(crate) fn written(ended: io::Result<()>) -> Result<(), String> {
     match ended {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!(
-            "the trace is cut, for it could not be written: {error}; choose another place with --output"
+            "the trace is cut, for it could not be written: {error}"
         )),
         _ => Ok(()),
     }
@@ -241,7 +241,7 @@ impl TraceOptions {
         self.check_files();
         let mut sinks: Vec<Box<dyn Sink>> = vec![self.sink()?];
         if let Some(path) = &self.perfetto {
-            sinks.push(Box::new(Perfetto::new(create(path)?)));
+            sinks.push(Box::new(Perfetto::new(create(path, "--perfetto")?)));
         }
         let packets = self.packets || self.layers;
         // Neither a summary nor Perfetto shows layers.
@@ -267,7 +267,7 @@ impl TraceOptions {
     /// Ends the program if two outputs would spoil each other.
     fn check_files(&self) {
         let named = [
-            ("--output", &self.output),
+            (OUTPUT, &self.output),
             ("--perfetto", &self.perfetto),
             ("--pcapng", &self.pcapng),
         ];
@@ -276,7 +276,7 @@ impl TraceOptions {
             .filter_map(|(option, path)| Some((option, path.as_deref()?)))
             .collect();
         for (at, (option, path)) in given.iter().enumerate() {
-            if *path == Path::new(STDOUT) && *option != "--output" {
+            if *path == Path::new(STDOUT) && *option != OUTPUT {
                 let why = "takes a file: standard output has lines of the program itself";
                 mistake(&format!("{option} {why}"));
             }
@@ -291,9 +291,14 @@ impl TraceOptions {
     fn sink(&self) -> Result<Box<dyn Sink>, String> {
         let stderr_is_terminal = io::stderr().is_terminal();
         let (output, colours): (Box<dyn Write + Send>, bool) = match &self.output {
-            Some(path) if path == Path::new(STDOUT) => (Box::new(io::stdout()), false),
-            Some(path) => (Box::new(create(path)?), false),
-            None => (Box::new(io::stderr()), stderr_is_terminal),
+            Some(path) if path == Path::new(STDOUT) => {
+                (Box::new(Named::new(io::stdout(), OUTPUT)), false)
+            }
+            Some(path) => (Box::new(create(path, OUTPUT)?), false),
+            None => (
+                Box::new(Named::new(io::stderr(), OUTPUT)),
+                stderr_is_terminal,
+            ),
         };
         Ok(match (self.summary, self.json) {
             (true, json) => Box::new(Summary::new(output).json(json)),
@@ -306,6 +311,8 @@ impl TraceOptions {
 /// The name of standard output in place of a file's.
 const STDOUT: &str = "-";
 
+const OUTPUT: &str = "--output";
+
 /// Ends the program: the command line makes no sense.
 fn mistake(text: &str) -> ! {
     clap::Error::raw(
@@ -315,13 +322,46 @@ fn mistake(text: &str) -> ! {
     .exit()
 }
 
-fn create(path: &Path) -> Result<BufWriter<File>, String> {
-    create_file(path).map(BufWriter::new)
+fn create(path: &Path, option: &'static str) -> Result<BufWriter<Named<File>>, String> {
+    create_file(path, option).map(BufWriter::new)
 }
 
-fn create_file(path: &Path) -> Result<File, String> {
-    File::create(path).map_err(|error| {
+fn create_file(path: &Path, option: &'static str) -> Result<Named<File>, String> {
+    let file = File::create(path).map(|file| Named::new(file, option));
+    file.map_err(|error| {
         let path = path.display();
         format!("cannot write the trace to {path}: {error}; choose another path")
     })
+}
+
+/// Where something is written to, which says in its errors by what option that is chosen.
+struct Named<W> {
+    output: W,
+    option: &'static str,
+}
+
+impl<W> Named<W> {
+    fn new(output: W, option: &'static str) -> Self {
+        Self { output, option }
+    }
+
+    fn advise<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        let option = self.option;
+        result.map_err(|error| {
+            let text = format!("{error}; choose another place with {option}");
+            io::Error::new(error.kind(), text)
+        })
+    }
+}
+
+impl<W: Write> Write for Named<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes);
+        self.advise(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.output.flush();
+        self.advise(flushed)
+    }
 }

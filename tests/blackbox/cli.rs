@@ -251,23 +251,38 @@ fn closed_output_neither_kills_nor_upsets() {
             text(&output.stderr)
         );
     }
-    for arguments in ["doctor", "doctor --json", "serve --listen 192.0.2.1:0"] {
-        let script =
-            format!("timeout --kill-after=5 20 \"$0\" {arguments} >/dev/full 2>/dev/full; echo $?");
-        let output = Command::new("sh")
-            .args(["-c", &script, PROGRAM])
-            .output()
-            .expect("a shell");
-        let code = text(&output.stdout);
-        assert_eq!(
-            code.trim() == "0",
-            arguments.starts_with("doctor"),
-            "{arguments}: {code}"
-        );
-        assert!(
-            matches!(code.trim(), "0" | "1"),
-            "{arguments}: no panic (101) but {code}"
-        );
+    let script = "timeout --kill-after=5 20 \"$0\" serve --listen 192.0.2.1:0 >/dev/full 2>/dev/full; echo $?";
+    let output = Command::new("sh").args(["-c", script, PROGRAM]).output();
+    // No panic, which would be 101.
+    assert_eq!(text(&output.expect("a shell").stdout), "1\n");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    for (arguments, asked) in [
+        ("doctor", true),
+        ("doctor --json", true),
+        ("doctor --connections 4", true),
+        ("--help", true),
+        ("serve --help", true),
+        ("--version", true),
+        ("lab", true),
+        // A mistake is said elsewhere.
+        ("serve --no-such-option", false),
+    ] {
+        let script = format!("exec \"$0\" {arguments} >/dev/full");
+        let mut command = Command::new("sh");
+        let output = command.args(["-c", &script, PROGRAM]).output();
+        let output = output.expect("a shell");
+        let said = text(&output.stderr);
+        let (code, names_it) = (output.status.code(), said.contains("standard output"));
+        let expected = if asked {
+            (Some(1), true)
+        } else {
+            (Some(2), false)
+        };
+        assert_eq!((code, names_it), expected, "{arguments}: {said}");
+        assert!(!asked || said.lines().count() == 1, "{arguments}: {said}");
     }
 }
 

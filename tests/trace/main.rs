@@ -6,6 +6,7 @@
 //!   programs   echo and connect: the calls of the textbook, both sides of a conversation, agreement with strace
 //!   packets    packets among the calls, the kernel's account, files for Wireshark, no capability
 //!   layers     the same packets taken apart
+//!   full       outputs that cannot be written, at which option they were named
 //!   session    the scripted session that is traced
 //! ```
 //!
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod full;
 mod layers;
 mod outputs;
 mod packets;

@@ -6,6 +6,7 @@
 //!
 //! It does not know who binds.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use longshore::sys::Address;
 use longshore::trace::packets::{Beside, Plan};
 use longshore::trace::{Kind, Trace};
 
+use super::Named;
 use crate::cli::say::{self, To};
 
 /// What is to be captured once the ports are known.
@@ -22,7 +24,7 @@ pub(crate) struct Wanted {
     shown: bool,
     /// How many bytes of each layer are kept, if packets are to be taken apart.
     layers: Option<usize>,
-    file: Option<std::fs::File>,
+    file: Option<Named<File>>,
 }
 
 impl Wanted {
@@ -33,7 +35,9 @@ impl Wanted {
         file: Option<&Path>,
         interface: &str,
     ) -> Result<Option<Self>, String> {
-        let file = file.map(super::create_file).transpose()?;
+        let file = file
+            .map(|path| super::create_file(path, "--pcapng"))
+            .transpose()?;
         Ok((shown || file.is_some()).then(|| Self {
             interface: interface.to_owned(),
             shown,
