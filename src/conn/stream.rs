@@ -12,8 +12,9 @@ use crate::buf::{Inbox, Outbox};
 ///     └───────────────────────── abort, reset ────────────────────────────────────────────▲
 /// ```
 ///
-/// Lingering exists because close(2) answers unread input with a reset, and a reset makes the peer lose a reply that it
-/// has not read yet (RFC 9112 §9.6). A peer that sends nothing behind its request needs none.
+/// Lingering exists because close(2) answers unread input with a reset. That throws away what waits to be sent, makes the
+/// peer's sends fail, and may erase a reply that it has not read yet (RFC 9112 §9.6; not on Linux). A peer that sends
+/// nothing behind its request needs none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     /// Bytes go to the service.

@@ -71,8 +71,8 @@ fn run(frame: &Frame) -> io::Result<()> {
     frame.finding("accept_gave_a_new_descriptor", new_descriptor);
     frame.conclude(
         asked == QUESTION && answered == ANSWER && end_at_server + end_at_client == 0,
-        "A connection is a descriptor at either end. Nine verbs were all that it took, and the end of the peer's bytes \
-         is no error but a read of 0.",
+        "A connection is a descriptor at either end. Nine verbs were all that it took, and getsockname for the port that \
+         the kernel chose. The end of the peer's bytes is no error but a read of 0.",
         "What was read is not what was written, or the end was not a read of 0.",
     );
     frame.conclude(

@@ -11,6 +11,8 @@
 //!   (60 s)
 //! ```
 
+mod reply;
+
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,6 +40,7 @@ fn run(frame: &Frame) -> io::Result<()> {
     four_ways(frame)?;
     time_wait(frame)?;
     abrupt_ends(frame)?;
+    reply::lost(frame)?;
     after_the_end(frame)
 }
 
@@ -251,8 +254,7 @@ fn abrupt_ends(frame: &Frame) -> io::Result<()> {
     frame.finding("orderly_close", orderly);
     frame.conclude(
         [unread, linger, orderly] == ["ECONNRESET", "ECONNRESET", "ok"],
-        "An RST is ECONNRESET for the peer, and leaves no TIME-WAIT on either side. A server that refuses a request \
-         and closes with the rest of it unread destroys its own reply: hence the lingering close.",
+        "An RST is ECONNRESET for the peer, and leaves no TIME-WAIT on either side.",
         format!("The client's read said: unread bytes {unread}, SO_LINGER 0 {linger}, in order {orderly}."),
     );
     Ok(())

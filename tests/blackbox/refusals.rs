@@ -4,8 +4,8 @@
 //!   bad request, more bytes ──▶ one reply ──▶ FIN ──▶ (more bytes are read and forgotten) ──▶ close
 //! ```
 //!
-//! Closing a socket with unread input makes the kernel send a reset, and a reset makes the peer lose a reply that it has
-//! not read yet (RFC 9112 §9.6). So every refusal is also tried with 200 KiB behind it.
+//! Closing a socket with unread input makes the kernel send a reset: the peer's sends fail, and it may lose a reply that it
+//! has not read yet (RFC 9112 §9.6). So every refusal is also tried with 200 KiB behind it.
 
 use std::thread;
 use std::time::Duration;

@@ -20,6 +20,20 @@ fn states_follow_the_fins_and_an_rst_leaves_none() {
     assert_eq!(lesson.text("unread_close"), "ECONNRESET");
     assert_eq!(lesson.text("linger_close"), "ECONNRESET");
     assert_eq!(lesson.text("orderly_close"), "ok");
+
+    // What had arrived stays readable; what waited at the server is gone, unless it lingers.
+    let bytes = |name: &str| lesson.count(&format!("{name}_bytes"));
+    assert!(bytes("small_reply_sent") > 0);
+    assert_eq!(bytes("small_reply_read"), bytes("small_reply_sent"));
+    assert_eq!(lesson.text("small_reply_then"), "ECONNRESET");
+    assert_eq!(lesson.text("busy_client_first_send"), "ECONNRESET");
+    assert_eq!(lesson.text("busy_client_second_send"), "EPIPE");
+    assert_eq!(bytes("busy_client_read"), bytes("small_reply_sent"));
+    assert!(bytes("large_reply_read") < bytes("large_reply_sent"));
+    assert_eq!(lesson.text("large_reply_then"), "ECONNRESET");
+    assert_eq!(bytes("lingered_reply_read"), bytes("lingered_reply_sent"));
+    assert_eq!(lesson.text("lingered_reply_then"), "ok");
+
     assert_eq!(lesson.text("first_write"), "ok");
     assert_eq!(lesson.text("second_write"), "EPIPE");
     lesson.concludes();

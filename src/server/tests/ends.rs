@@ -59,7 +59,7 @@ fn who_says_close_and_sends_no_more_is_not_waited_for() {
         ),
         // Where close is what the version means, nobody has promised anything.
         (&[b"GET /x HTTP/1.0\r\nHost: a\r\n\r\n"], 1),
-        // What came behind it would be answered with a reset, which may destroy the reply (RFC 9112 §9.6).
+        // What came behind it would be answered with a reset, which may cost it the reply (RFC 9112 §9.6).
         (&[LAST, b"x"], 1),
         // So would a body of which a part is still on its way.
         (
