@@ -148,7 +148,8 @@ fn show_calls(frame: &Frame) -> io::Result<()> {
     for (model, sentence) in [
         (
             Model::Epoll,
-            "One thread for all, on epoll. It asks who is ready, and then does what that one waits for:",
+            "One thread for all, on epoll. It asks who is ready, and then does what that one waits for. (getpeername is there \
+             because it is watched: the trace wants the client's name. A server that needs no names, for a trace or a log, does not ask.)",
         ),
         (
             Model::IoUring,
@@ -255,15 +256,15 @@ fn show(frame: &Frame, costs: &[(usize, usize, Cost)]) {
         ],
     );
     let mut work = Table::new(
-        "Work for each request; calls of connecting included",
+        "Work for each request: voluntary context switches, system calls (those of connecting included)",
         &[
             "connections",
             "model",
-            "voluntary context switches",
-            "system calls",
+            "switches",
+            "calls",
             "ring operations",
             "requests/s",
-            "requests/s of its processor time",
+            "per processor second",
         ],
     );
     for (clients, at, cost) in costs {

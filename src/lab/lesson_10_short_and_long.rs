@@ -11,16 +11,19 @@
 //! does; there one wait serves several of them, and the server's calls per request are fewer.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use longshore::sys::Count;
+use longshore::sys::{self, Count, How, Silent, TcpState};
 use longshore::{Backend, Handler, Replied, Reply, Request, Server};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 
 use super::Lesson;
 use super::beside::{Beside, HttpClient};
 use super::frame::Frame;
 use super::kernel;
-use super::report::Table;
+use super::loopback::{median, settled};
+use super::report::{Table, Value};
 
 pub(super) const LESSON: Lesson = Lesson {
     number: 10,
@@ -70,7 +73,7 @@ const WAYS: [Way; 5] = [
         ],
     },
     Way {
-        name: "HTTP/1.1, Connection: close",
+        name: "HTTP/1.1, close",
         request: b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         depth: 1,
         closes: true,
@@ -82,7 +85,7 @@ const WAYS: [Way; 5] = [
         ],
     },
     Way {
-        name: "HTTP/1.0, Connection: keep-alive",
+        name: "HTTP/1.0, keep-alive",
         request: b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
         depth: 1,
         closes: false,
@@ -124,26 +127,44 @@ struct Cost {
     connections: u64,
     server_calls: f64,
     client_calls: f64,
-    /// Of the whole machine meanwhile, where it can be read.
+    /// Of its connections, in both directions, where the kernel counts them (4.2+).
     segments: Option<f64>,
     time_wait: usize,
-    time: Duration,
+    /// Of the processor, in the middle round, in seconds.
+    time: f64,
 }
 
 fn run(frame: &Frame) -> io::Result<()> {
-    let requests = frame.scale().pick(160, 1_600, 8_000);
+    let (round, rounds) = frame.scale().pick((16, 10), (160, 21), (160, 101));
+    let requests = round * rounds;
     once_each(frame)?;
     frame.say(format!(
-        "Now {requests} requests in each of five ways, one client, one server on epoll. Calls and segments are counted, per \
-         request; segments are those of the whole machine meanwhile."
+        "Now {requests} requests in each of five ways, one client, one server on epoll. Calls are counted, and the segments of \
+         these connections in both directions (TCP_INFO), per request. The ways take turns, {rounds} rounds; time is what the \
+         middle round took of the processor, on both sides."
     ));
-    let mut costs = Vec::new();
-    let progress = frame.progress("ways to ask", WAYS.len() as u64);
+    let mut askings = Vec::new();
     for way in &WAYS {
-        costs.push(measure(way, requests)?);
+        askings.push(Asking::new(way)?);
+    }
+    let progress = frame.progress("rounds", rounds as u64);
+    for number in 0..rounds {
+        // To and fro, so that nobody always follows the same one.
+        for at in 0..askings.len() {
+            let at = if number % 2 == 0 {
+                at
+            } else {
+                askings.len() - 1 - at
+            };
+            askings[at].round(round)?;
+        }
         progress.step(1);
     }
     drop(progress);
+    let mut costs = Vec::new();
+    for asking in askings {
+        costs.push(asking.end(requests)?);
+    }
     show(frame, &costs);
 
     let [short, _, long_1_0, long, pipelined] = &costs[..] else {
@@ -207,71 +228,124 @@ fn once_each(frame: &Frame) -> io::Result<()> {
     server.stop().map(drop)
 }
 
-/// Asks `requests` times in this way.
-fn measure(way: &Way, requests: usize) -> io::Result<Cost> {
-    let server = Beside::start(
-        Server::new().backend(Backend::Epoll).count_calls(true),
-        Hello,
-    )?;
-    let address = server.address();
-    let count = &mut Count::new();
-    let together = way.request.repeat(way.depth);
-    let (segments, begin) = (kernel::counter("OutSegs"), Instant::now());
-    let mut kept: Option<HttpClient> = None;
-    for _ in 0..requests / way.depth {
-        let mut client = match kept.take() {
-            Some(client) => client,
-            None => HttpClient::connect(count, address)?,
-        };
-        client.send(count, &together)?;
-        for _ in 0..way.depth {
-            match client.reply(count)?.status {
-                200 => {}
-                status => return Err(io::Error::other(format!("the server answered {status}"))),
+/// One way to ask, while it is measured.
+struct Asking {
+    way: &'static Way,
+    server: Beside,
+    count: Count,
+    kept: Option<HttpClient>,
+    /// What each round took of the processor, in seconds.
+    rounds: Vec<f64>,
+    segments: Option<u64>,
+}
+
+impl Asking {
+    fn new(way: &'static Way) -> io::Result<Self> {
+        let server = Server::new().backend(Backend::Epoll).count_calls(true);
+        Ok(Asking {
+            way,
+            server: Beside::start(server, Hello)?,
+            count: Count::new(),
+            kept: None,
+            rounds: Vec::new(),
+            segments: Some(0),
+        })
+    }
+
+    /// Asks so many times.
+    fn round(&mut self, requests: usize) -> io::Result<()> {
+        let (way, count) = (self.way, &mut self.count);
+        let together = way.request.repeat(way.depth);
+        let mut ended = Vec::new();
+        let begin = processor_seconds()?;
+        for _ in 0..requests / way.depth {
+            let mut client = match self.kept.take() {
+                Some(client) => client,
+                None => HttpClient::connect(count, self.server.address())?,
+            };
+            client.send(count, &together)?;
+            for _ in 0..way.depth {
+                match client.reply(count)?.status {
+                    200 => {}
+                    status => {
+                        return Err(io::Error::other(format!("the server answered {status}")));
+                    }
+                }
+            }
+            if way.closes {
+                // Until its FIN has come the server has not closed, and it would not be the first who does.
+                client.ended(count)?;
+                sys::shutdown(&mut Silent, client.stream.as_fd(), How::Write)?;
+                ended.push(client);
+            } else {
+                self.kept = Some(client);
             }
         }
-        if way.closes {
-            // Until its FIN has come the server has not closed, and it would not be the first who does.
-            client.ended(count)?;
-        } else {
-            kept = Some(client);
-        }
+        self.rounds.push(processor_seconds()? - begin);
+        ended.into_iter().try_for_each(|client| self.close(client))
     }
-    let time = begin.elapsed();
-    drop(kept);
-    let segments = kernel::counter("OutSegs").zip(segments);
-    let report = server.stop()?;
-    let time_wait = kernel::tcp_sockets(address.port())?
-        .iter()
-        .filter(|socket| socket.state == "TIME-WAIT")
-        .count();
-    let calls = report.counts.map_or(0, |counts| counts.calls_total());
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let each = |number: u64| number as f64 / requests as f64;
-    Ok(Cost {
-        connections: report.connections,
-        server_calls: each(calls),
-        client_calls: each(count.counts().calls_total()),
-        segments: segments.map(|(after, before)| each(after.saturating_sub(before))),
-        time_wait,
-        time,
-    })
+
+    /// Closes a connection that has said its FIN, when all its segments have been.
+    fn close(&mut self, client: HttpClient) -> io::Result<()> {
+        let info = || sys::tcp_info(&mut Silent, client.stream.as_fd());
+        settled(&TcpState::Close, || Ok(info()?.state))?;
+        let info = info()?;
+        let both = info.segments_in.zip(info.segments_out);
+        let both = both.map(|(came, left)| u64::from(came) + u64::from(left));
+        self.segments = self.segments.zip(both).map(|(all, these)| all + these);
+        sys::close(&mut self.count, OwnedFd::from(client.stream))
+    }
+
+    /// What all that cost.
+    fn end(mut self, requests: usize) -> io::Result<Cost> {
+        if let Some(client) = self.kept.take() {
+            sys::shutdown(&mut Silent, client.stream.as_fd(), How::Write)?;
+            self.close(client)?;
+        }
+        let port = self.server.address().port();
+        let report = self.server.stop()?;
+        let time_wait = kernel::tcp_sockets(port)?
+            .iter()
+            .filter(|socket| socket.state == "TIME-WAIT")
+            .count();
+        let calls = report.counts.map_or(0, |counts| counts.calls_total());
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let each = |number: u64| number as f64 / requests as f64;
+        Ok(Cost {
+            connections: report.connections,
+            server_calls: each(calls),
+            client_calls: each(self.count.counts().calls_total()),
+            segments: self.segments.map(each),
+            time_wait,
+            // The first round is for warming up.
+            time: median(self.rounds.split_off(1)),
+        })
+    }
+}
+
+/// What this process has used of the processor, client and servers (`getrusage(2)`). How long it took beside that tells of
+/// whatever else runs on the machine.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn processor_seconds() -> io::Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let micros = usage.user_time() + usage.system_time();
+    Ok(micros.num_microseconds() as f64 / 1e6)
 }
 
 fn show(frame: &Frame, costs: &[Cost]) {
     let mut table = Table::new(
-        "What a request costs",
+        "What a request costs (time: of the processor, HTTP/1.1 keep-alive = 1)",
         &[
             "way",
             "connections",
-            "server's calls",
-            "client's calls",
-            "segments, at most",
-            "left in TIME_WAIT",
-            "time (keep-alive = 1)",
+            "server calls",
+            "client calls",
+            "segments",
+            "TIME_WAIT",
+            "time",
         ],
     );
-    let unit = costs[3].time.as_secs_f64().max(f64::MIN_POSITIVE);
+    let unit = costs[3].time.max(f64::MIN_POSITIVE);
     for (way, cost) in WAYS.iter().zip(costs) {
         table.row([
             way.name.into(),
@@ -280,7 +354,7 @@ fn show(frame: &Frame, costs: &[Cost]) {
             cost.client_calls.into(),
             cost.segments.map_or("–".into(), Into::into),
             cost.time_wait.into(),
-            (cost.time.as_secs_f64() / unit).into(),
+            Value::Tenths((cost.time / unit * 10.0).round() / 10.0),
         ]);
         let [connections, calls, segments, time_wait] = way.findings;
         frame.finding(connections, cost.connections);

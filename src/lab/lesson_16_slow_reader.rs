@@ -340,9 +340,9 @@ fn policies(frame: &Frame, messages: u64) -> io::Result<Vec<Outcome>> {
         &[
             "policy",
             "it got",
-            "the newest was",
+            "newest",
             "ended by",
-            "the healthy one got",
+            "other got",
             "most bytes kept",
         ],
     );

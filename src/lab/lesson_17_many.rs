@@ -235,12 +235,12 @@ fn sockstat() -> Option<(u64, u64)> {
 
 fn show(frame: &Frame, costs: &[(&Way, Cost)]) {
     let mut memory = Table::new(
-        "A silent crowd: what it keeps",
+        "A silent crowd: what it keeps (the kernel for both ends)",
         &[
             "server",
-            "its descriptors",
+            "descriptors",
             "user bytes each",
-            "kernel bytes each, both ends",
+            "kernel bytes each",
             "sockets in use",
             "pages of data",
         ],

@@ -19,6 +19,7 @@ mod child;
 mod crowd;
 mod find;
 mod frame;
+mod grid;
 mod guard;
 mod hex;
 mod kernel;

@@ -8,6 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::Lesson;
+use super::grid::{self, Column};
 
 /// Everything that one run of `longshore lab` measured.
 #[derive(Serialize)]
@@ -126,6 +127,8 @@ pub(super) enum Value {
     Bool(bool),
     Whole(i64),
     Fraction(f64),
+    /// Of which only the first digit behind the point means anything.
+    Tenths(f64),
     Text(String),
 }
 
@@ -138,7 +141,7 @@ impl Display for Value {
             Value::Whole(number) => f.write_str(&commas(*number)),
             Value::Fraction(number) if number.abs() < 0.1 => write!(f, "{number:.4}"),
             Value::Fraction(number) if number.abs() < 10.0 => write!(f, "{number:.2}"),
-            Value::Fraction(number) => write!(f, "{number:.1}"),
+            Value::Fraction(number) | Value::Tenths(number) => write!(f, "{number:.1}"),
             Value::Text(text) => f.write_str(text),
         }
     }
@@ -218,43 +221,18 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The table as lines: numbers to the right, text to the left.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let shown: Vec<Vec<String>> = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(Value::to_string).collect())
-            .collect();
-        let width = |column: usize| {
-            let cells = shown.iter().filter_map(|row| row.get(column));
-            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-            widest.max(self.columns[column].chars().count())
+    /// The table as lines within this many columns, if that can be: numbers to the right, text to the left.
+    pub(super) fn lines(&self, width: usize) -> Vec<String> {
+        let column = |(at, &heading): (usize, &&'static str)| {
+            let cells = || self.rows.iter().filter_map(move |row| row.get(at));
+            let is_figure = |cell: &Value| !matches!(cell, Value::Text(_));
+            Column {
+                heading,
+                cells: cells().map(Value::to_string).collect(),
+                figures: cells().all(is_figure),
+            }
         };
-        let right = |column: usize| {
-            self.rows.iter().all(|row| {
-                matches!(
-                    row.get(column),
-                    Some(Value::Whole(_) | Value::Fraction(_) | Value::Bool(_))
-                )
-            })
-        };
-        let line = |cells: &mut dyn Iterator<Item = &str>| {
-            let padded = cells.enumerate().map(|(column, cell)| {
-                let width = width(column);
-                if right(column) {
-                    format!("{cell:>width$}")
-                } else {
-                    format!("{cell:<width$}")
-                }
-            });
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        let mut lines = vec![line(&mut self.columns.iter().copied())];
-        lines.extend(
-            shown
-                .iter()
-                .map(|row| line(&mut row.iter().map(String::as_str))),
-        );
-        lines
+        let columns: Vec<Column<'_>> = self.columns.iter().enumerate().map(column).collect();
+        grid::lines(&columns, width)
     }
 }

@@ -19,6 +19,9 @@ use super::report::{Conclusion, Report, Step, Table, Value};
 /// Steps of a transcript; a lesson that makes more says less.
 const STEPS_MAX: usize = 2_000;
 
+/// Before each line of a table.
+const INDENT: &str = "    ";
+
 /// A line that is longer is hard to read.
 const COLUMNS_MAX: usize = 100;
 /// On a terminal that is narrower, lines are broken by it, not here.
@@ -43,7 +46,7 @@ pub(super) struct Stage {
     concluding: bool,
     /// The first line that could not be written.
     pub(super) unwritten: Option<io::Error>,
-    /// How many columns a sentence may take.
+    /// How many columns a sentence may take, and a table if its figures can.
     columns: usize,
     /// The line that moves while something takes time.
     pub(super) bar: ProgressBar,
@@ -62,7 +65,8 @@ impl Stage {
             columns: columns(),
             bar: ProgressBar::hidden(),
         };
-        let title = format!("Lesson {}: {}", stage.report.lesson, stage.report.about);
+        let number = format!("Lesson {}: ", stage.report.lesson);
+        let title = wrapped(stage.columns, &number, "", stage.report.about);
         stage.print(BOLD, &title);
         stage
     }
@@ -138,9 +142,10 @@ impl Stage {
         self.tell_hidden();
         self.concluding = false;
         self.print("0", "");
-        self.print(BOLD, &format!("  {}", table.title));
-        for line in table.lines() {
-            self.print("0", &format!("    {line}"));
+        let title = wrapped(self.columns, "  ", "  ", table.title);
+        self.print(BOLD, &title);
+        for line in table.lines(self.columns - INDENT.len()) {
+            self.print("0", &format!("{INDENT}{line}"));
         }
         self.report.tables.push(table);
     }
@@ -158,7 +163,8 @@ impl Stage {
 
     pub(super) fn refused(&mut self, line: String) {
         self.tell_hidden();
-        self.print(YELLOW, &format!("  not here: {line}"));
+        let lines = wrapped(self.columns, "  not here: ", "     ", &line);
+        self.print(YELLOW, &lines);
         self.report.refused.push(line);
     }
 
@@ -188,7 +194,7 @@ fn number(text: &str) -> Option<usize> {
     text.trim().parse().ok().filter(|&width| width > 0)
 }
 
-/// How wide sentences may be: what reads well where there is more room, or where nobody knows how much there is.
+/// How wide sentences and tables may be: what reads well where there is more room, or where nobody knows how much there is.
 fn columns() -> usize {
     width().map_or(COLUMNS_MAX, |width| width.clamp(COLUMNS_MIN, COLUMNS_MAX))
 }

@@ -150,6 +150,26 @@ fn sentences_are_as_wide_as_the_variable_columns_says() {
     assert!(whole > 80 && widest("0", &[]) == whole);
 }
 
+#[test]
+fn tables_fold_to_the_width_and_without_one_stay_within_that_of_prose() {
+    let widest = |columns: Option<&str>| {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        lab.args(["lab", "short-and-long", "frame", "--scale", "quick"]);
+        // Calls are not folded: a line of each is what strace prints.
+        lab.args(["--calls", "0"]).env_remove("COLUMNS");
+        if let Some(columns) = columns {
+            lab.env("COLUMNS", columns);
+        }
+        let output = lab.output().expect("the program starts");
+        let widths = text(&output.stdout)
+            .lines()
+            .map(|line| line.chars().count());
+        widths.max().expect("some lines")
+    };
+    assert!(widest(None) <= 100);
+    assert!(widest(Some("70")) <= 70);
+}
+
 /// Processes whose parent is this one, and which are no zombies.
 fn children(parent: u32) -> Vec<u32> {
     let running = |pid: &u32| {

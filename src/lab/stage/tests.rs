@@ -81,7 +81,7 @@ fn numbers_stand_to_the_right_and_text_to_the_left() {
     table.row(["a".into(), 1_234_567.into()]);
     table.row(["long one".into(), (-1_000).into()]);
     assert_eq!(
-        table.lines(),
+        table.lines(96),
         [
             "kind          bytes",
             "a         1,234,567",
