@@ -221,7 +221,7 @@ fn websocket(frame: &Frame, watch: &Watch, to: SocketAddr) -> io::Result<Row> {
     Ok([
         "Ping and Pong".into(),
         "a stuck WebSocket".into(),
-        format!("dropped; the one that answers stays, {pings} pings").into(),
+        format!("dropped; who answers stays, {pings} pings").into(),
     ])
 }
 

@@ -183,8 +183,8 @@ fn show(frame: &Frame, events: usize, costs: &[Cost]) {
         &[
             "way",
             "requests",
-            "bytes to the server",
-            "bytes to the client",
+            "bytes to server",
+            "bytes to client",
             "server's calls",
             "delay us (median)",
         ],

@@ -297,7 +297,7 @@ fn violations(frame: &Frame, to: SocketAddr) -> io::Result<bool> {
         ),
         (
             "close_too_big",
-            "a message of 2^62 bytes, from its header alone (§10.4)",
+            "a message of 2^62 bytes, header alone (§10.4)",
             header(true, Opcode::Binary, Some(MASK), 1 << 62),
             1009,
         ),
