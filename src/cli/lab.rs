@@ -22,6 +22,9 @@ Examples:
 A lesson takes seconds, never more than a minute (--scale large: as long as it needs), uses loopback only, and leaves \
 nothing behind but connections in TIME-WAIT. `=>` stands before a conclusion that the measurement bears out, `??` before one that it does not.
 
+Sentences and tables fold to the width of the terminal, or of COLUMNS where there is none: 40 to 100 columns. Figures and \
+calls are not folded.
+
 What a machine does not permit is said in a line (`not here:`, in JSON under `refused`) and is no failure, also where it \
 leaves nothing of a lesson.
 
