@@ -9,8 +9,8 @@ use crate::programs::{PATIENCE, Running};
 use crate::streams::{says, tcp};
 
 const CLIENTS: usize = 12;
-/// One that accepts, one that waits for signals, and those of three connections.
-const THREADS: usize = 5;
+/// One that accepts, two for signals, and those of three connections.
+const THREADS: usize = 6;
 
 /// Clients who have all said their word.
 fn crowd(server: &Running) -> Vec<TcpStream> {
