@@ -52,7 +52,7 @@ pub(crate) struct Serve {
     /// Give each worker a descriptor table of its own, so that `ulimit -n` counts for each; io-uring needs it not
     #[arg(long)]
     own_tables: bool,
-    /// Permission bits of Unix sockets, in octal [what the umask leaves]
+    /// Permission bits of Unix sockets, in octal, 0 to 777 [what the umask leaves]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     unix_mode: Option<u32>,
     /// What WebSocket clients hear at SIGTERM or SIGINT: 1001, or 1012 if the program is started again at once
@@ -98,7 +98,9 @@ Examples:
     longshore serve -b epoll -w 1 --trace
 
 SIGINT, SIGTERM and SIGHUP stop in order, a second one ends at once; with --access-log PATH, SIGHUP opens PATH anew \
-instead. SIGUSR1 prints what the server does and what connections cost.";
+instead. SIGUSR1 prints what the server does and what connections cost.
+
+Seconds of a limit may have a fraction: 0.05 to 100000000.";
 
 /// Options of the sockets, tcp(7) and socket(7).
 #[derive(Args, Debug)]

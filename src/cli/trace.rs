@@ -156,7 +156,7 @@ impl Probe for Watching {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Trace")]
 pub(crate) struct TraceOptions {
-    /// Show only this connection, by its number in the trace; may be repeated
+    /// Show only this connection, by its number in the trace, from 1; may be repeated
     #[arg(long = "connection", global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     connection_numbers: Vec<u64>,
     /// Show only these calls and ring operations, by name, separated by commas

@@ -454,8 +454,8 @@ fn the_help_names_every_range() {
                 let is_plain = bound.is_empty()
                     || bound == "0"
                     || bound
-                        .parse::<i64>()
-                        .is_ok_and(|bound| bound >= i64::from(i32::MAX));
+                        .parse::<u64>()
+                        .is_ok_and(|bound| bound >= u64::from(i32::MAX.unsigned_abs()));
                 assert!(
                     is_plain || plain.contains(bound),
                     "{flag} is in {range}: {plain}"
@@ -464,4 +464,7 @@ fn the_help_names_every_range() {
         }
     }
     assert!(ranges > 10, "{ranges}");
+    let said = text(&run(&["serve", "--head-timeout", "0"]).stderr);
+    let range = "0.05 to 100000000";
+    assert!(said.contains(range) && help.contains(range), "{said}");
 }
