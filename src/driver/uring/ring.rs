@@ -144,11 +144,14 @@ impl Ring {
     /// # Safety
     /// As [`push`](Self::push).
     pub(super) unsafe fn push_quietly<P: Probe>(&mut self, probe: &mut P, entry: squeue::Entry) {
-        if P::ACTIVE {
+        let number = if P::ACTIVE {
             self.quiet += 1;
-        }
+            self.quiet
+        } else {
+            0
+        };
         // SAFETY: the caller keeps the memory alive, as this function asks.
-        unsafe { self.push(probe, &op::quiet(entry, self.quiet)) };
+        unsafe { self.push(probe, &op::quiet(entry, number)) };
     }
 
     /// Submits everything, and neither waits nor lets the kernel work off what has happened meanwhile: only what the
@@ -333,3 +336,6 @@ const SETUP_FLAGS: u32 = 1 << 3 | 1 << 7 | 1 << 9 | 1 << 12 | 1 << 13;
 const ENTER_GETEVENTS: u32 = 1;
 /// `IORING_ENTER_EXT_ARG`: the argument holds a timeout.
 const ENTER_EXT_ARG: u32 = 1 << 3;
+
+#[cfg(test)]
+mod tests;
