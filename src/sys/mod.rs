@@ -135,6 +135,7 @@ pub use registration::Registration;
 #[cfg(feature = "io-uring")]
 pub use ring_receive::RingReceive;
 pub use rlimit::{memlock, nofile, raise_nofile};
+#[cfg(feature = "trace")]
 pub(crate) use show::values::answer;
 pub use show::{Arguments, Escaped};
 pub use signal::{block, exit_now, ignore_sigxfsz, is_ignored, restore_sigpipe, unblock, wait};
