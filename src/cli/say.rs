@@ -11,8 +11,9 @@
 //! is ready takes PIPE_BUF bytes whole (pipe(7)), and no more are written at a time. The locks of the standard library are not
 //! taken, since whoever holds one may wait. That nobody can be told is no error here.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use longshore::sys::{self, POLLOUT, PollFd, Silent};
@@ -23,6 +24,9 @@ use super::signals;
 const TICK: Duration = Duration::from_millis(100);
 /// How long the last words wait for room.
 const LAST: Duration = Duration::from_secs(1);
+
+/// Whose turn it is to look for room and to take it.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Where a line goes.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +67,18 @@ fn say(to: To, line: &str, patience: impl Fn() -> Option<Duration>) {
         if !finds_room(fd, &patience) {
             return;
         }
+        // Nobody of this program takes the room between the two calls; the lock is not held while anybody waits.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        if !finds_room(fd, || None) {
+            continue;
+        }
         let piece = &rest[..rest.len().min(libc::PIPE_BUF)];
-        match sys::write(&mut Silent, fd, piece) {
+        let written = sys::write(&mut Silent, fd, piece);
+        drop(turn);
+        match written {
             Ok(written @ 1..) => rest = &rest[written..],
+            // Non-blocking, and another program that has it was faster.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             _ => return,
         }
     }

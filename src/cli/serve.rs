@@ -97,8 +97,8 @@ Examples:
   One worker on epoll, each system call shown:
     longshore serve -b epoll -w 1 --trace
 
-SIGINT, SIGTERM and SIGHUP stop in order, a second one ends at once; with --access-log PATH, SIGHUP opens PATH anew \
-instead. SIGUSR1 prints what the server does and what connections cost.
+SIGINT, SIGTERM and SIGHUP stop in order, a second SIGINT or SIGTERM ends at once; with --access-log PATH, SIGHUP \
+opens PATH anew instead. SIGUSR1 prints what the server does and what connections cost.
 
 Seconds of a limit may have a fraction: 0.05 to 100000000.";
 
@@ -173,7 +173,7 @@ impl SocketOptions {
 }
 
 impl Serve {
-    /// SIGINT and SIGTERM stop in order; a second one ends at once, and the log lines of the last moment are lost with it.
+    /// SIGINT and SIGTERM stop in order; a second of them ends at once, and the log lines of the last moment are lost with it.
     /// SIGUSR1 prints the ledger. With a log to open anew, SIGHUP does that, unless it came because the terminal has gone:
     /// then, and without such a log, it stops.
     fn take_signals(&self) -> Result<(), String> {

@@ -8,11 +8,12 @@
 //!   a second to       `stop` is called          a second to
 //!   become stoppable                            end by itself         … else it ends with 128 + signal
 //!
-//!   second signal, always: it ends at once, with 128 + signal
+//!   second SIGINT or SIGTERM, always: it ends at once, with 128 + signal
 //! ```
 //!
 //! Two threads are there from the start, since there may be none left to be had when a signal comes. `signals` only waits,
-//! so it hears the second one whatever the first has led to; `stop` does what the first one asks for. Signals belong to the
+//! so it hears the second one whatever the first has led to; `stop` does what the first one asks for. A SIGHUP behind another
+//! signal counts for nothing: the shell and the kernel may both tell of one hangup. Signals belong to the
 //! process, and so does the state here.
 //!
 //! It does not know what is stopped.
@@ -39,12 +40,21 @@ static STATE: Mutex<State> = Mutex::new(State {
 });
 static CHANGED: Condvar = Condvar::new();
 /// Who is told of signals that do not stop.
-static HEARS: Mutex<Option<Hear>> = Mutex::new(None);
+static HEARS: Mutex<Hears> = Mutex::new(Hears {
+    hear: None,
+    unheard: Vec::new(),
+});
 
 struct State {
     /// The first signal that asked for a stop.
     asked: Option<i32>,
     phase: Phase,
+}
+
+struct Hears {
+    hear: Option<Hear>,
+    /// What came before anybody was named, each once, as the kernel keeps what is blocked.
+    unheard: Vec<i32>,
 }
 
 enum Phase {
@@ -84,13 +94,19 @@ pub(crate) fn take(
 
 /// From here on the first signal calls `stop`, with its number, on a thread of its own.
 pub(crate) fn stoppable(stop: impl FnOnce(i32) + Send + 'static) {
-    lock(&STATE).phase = Phase::Stoppable(Box::new(stop));
+    let before = mem::replace(&mut lock(&STATE).phase, Phase::Stoppable(Box::new(stop)));
     CHANGED.notify_all();
+    drop(before);
 }
 
 /// Tells `hears` of each signal that does not stop. It must not wait for anybody: no signal is heard meanwhile.
-pub(crate) fn hear(hears: impl FnMut(i32) + Send + 'static) {
-    *lock(&HEARS) = Some(Box::new(hears));
+/// What has come already is told now.
+pub(crate) fn hear(mut hears: impl FnMut(i32) + Send + 'static) {
+    let mut place = lock(&HEARS);
+    for signal in mem::take(&mut place.unheard) {
+        hears(signal);
+    }
+    place.hear = Some(Box::new(hears));
 }
 
 /// Only the last words are left: with a signal, there is a second for them.
@@ -116,8 +132,11 @@ pub(crate) fn hangup() -> Option<i32> {
 fn wait(signals: &[i32], stops: impl Fn(i32) -> bool) {
     while let Ok(signal) = sys::wait(signals) {
         if !stops(signal) {
-            if let Some(hears) = &mut *lock(&HEARS) {
-                hears(signal);
+            let mut hears = lock(&HEARS);
+            if let Some(hear) = &mut hears.hear {
+                hear(signal);
+            } else if !hears.unheard.contains(&signal) {
+                hears.unheard.push(signal);
             }
             continue;
         }

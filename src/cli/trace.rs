@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use longshore::sys::{Aside, Call, Probe, ThreadProbe, Verdict};
@@ -255,9 +256,12 @@ impl TraceOptions {
             text_bytes: self.text_bytes,
             ..Options::default()
         };
-        if packets {
-            options.hold = Beside::HOLD;
-        }
+        // The kernel tells of packets when it pleases; calls are in order without.
+        options.hold = if packets {
+            Beside::HOLD
+        } else {
+            Duration::ZERO
+        };
         let beside = Wanted::of(packets, layers, self.pcapng.as_deref(), &self.interface)?;
         let trace = Trace::start(sinks, options)
             .map_err(|error| format!("cannot start a thread: {error}"))?;

@@ -51,7 +51,8 @@ impl Drop for ToldFd {
     fn drop(&mut self) {
         // SAFETY: nobody uses the field again, kept true by `drop`, which runs once and last.
         let fd = unsafe { ManuallyDrop::take(&mut self.0) };
-        // Nothing is written late through such a descriptor, a socket or a file that is read: no error could tell of a loss.
+        // A socket and a file that is read have nothing left to be written. A log has: what its last close could tell, as
+        // EDQUOT of a file system on another machine, comes when nobody is left to be told.
         let _ = close(&mut ThreadProbe, fd);
     }
 }

@@ -98,12 +98,14 @@ impl Collector {
             let Some(events) = shared.queue.take(patience) else {
                 break;
             };
-            let is_idle = events.is_empty();
+            let mut is_idle = events.is_empty();
             self.hold_back(events);
             // In this order: who is silent now, and told of something before, has put it into the queue.
             let now = shared.began.elapsed();
             let told = shared.watermarks.lowest().unwrap_or(now).min(now);
-            self.hold_back(shared.queue.take_now());
+            let events = shared.queue.take_now();
+            is_idle &= events.is_empty();
+            self.hold_back(events);
             let told = told.max(now.saturating_sub(SPEAKS_MAX));
             // Nothing came for as long as anything may be late.
             let upto = if is_idle {

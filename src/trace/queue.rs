@@ -75,24 +75,18 @@ impl Queue {
 
     /// Takes everything, after waiting for something at most `patience`. `None` when it is closed and empty.
     pub(super) fn take(&self, patience: Option<Duration>) -> Option<VecDeque<Event>> {
-        let mut inner = self.lock();
-        while inner.events.is_empty() {
-            if inner.closed {
-                return None;
+        let inner = self.lock();
+        let waits = |inner: &mut Inner| inner.events.is_empty() && !inner.closed;
+        let inner = match patience {
+            None => self.filled.wait_while(inner, waits),
+            Some(patience) => {
+                let waited = self.filled.wait_timeout_while(inner, patience, waits);
+                Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
             }
-            match patience {
-                None => {
-                    inner = self
-                        .filled
-                        .wait(inner)
-                        .unwrap_or_else(PoisonError::into_inner);
-                }
-                Some(patience) => {
-                    let waited = self.filled.wait_timeout(inner, patience);
-                    let (guard, _) = waited.unwrap_or_else(PoisonError::into_inner);
-                    return Some(self.emptied(guard));
-                }
-            }
+        };
+        let inner = inner.unwrap_or_else(PoisonError::into_inner);
+        if inner.events.is_empty() && inner.closed {
+            return None;
         }
         Some(self.emptied(inner))
     }

@@ -243,7 +243,7 @@ fn a_second_signal_ends_at_once_whatever_waits() {
         let (_reader, writer) = full_pipe();
         let traced = [&["trace"][..], &words(&arguments)].concat();
         let mut program = Program::start(&traced, Stdio::null(), writer);
-        program.hears_signals();
+        program.listens(&at);
         program.signal_heard(Signal::SIGINT);
         program.signal(Signal::SIGTERM);
         let status = program.ends();

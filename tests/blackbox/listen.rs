@@ -209,8 +209,8 @@ fn a_unix_path_is_made_used_and_removed() {
 
 #[test]
 fn workers_that_share_a_path_all_hear_of_the_stop() {
-    // One socket for all of them: what one does to it when it stops must not hold up another. It did so in one of thirty
-    // starts, on a ring.
+    // One socket for all of them: what one does to it when it stops must not hold up another. A race between two shows in
+    // a few of a hundred starts.
     let directory = Directory::new("shared");
     on_each_backend(|backend| {
         let path = directory.path(backend);

@@ -4,17 +4,16 @@
 
 use std::fmt;
 use std::io;
-#[cfg(feature = "trace")]
-use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::queue::Queue;
 use super::target::LogFile;
+use super::watch::Watch;
 use super::{AccessFormat, AccessLines, AccessTarget, writer};
 #[cfg(feature = "trace")]
-use crate::trace::{Trace, WatchedThread};
+use crate::trace::Trace;
 
 /// How many bytes of lines may wait for the writer by default: 4 MiB, some 40,000 lines. Above it lines are dropped.
 pub const ACCESS_QUEUE_BYTES: usize = 4 * 1024 * 1024;
@@ -24,7 +23,7 @@ pub const ACCESS_QUEUE_BYTES: usize = 4 * 1024 * 1024;
 const QUEUE_BYTES_MIN: usize = 128 * 1024;
 
 /// How long closing waits for what is queued.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An access log: one line for each request, written by a thread of its own. Clones write to the same log.
 ///
@@ -32,6 +31,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// target is slower than the requests, or full, or its reader has gone, lines are dropped and [counted](Self::dropped).
 ///
 /// When the last clone is dropped, what is queued is written, for at most 5 seconds.
+///
+/// A server that is traced ([`Server::trace`](crate::Server::trace)) shows the writer's calls too. The writer keeps that
+/// trace until the log is closed, or another traced server has the log.
 ///
 /// A process that lets SIGPIPE end it ([`restore_sigpipe`](crate::sys::restore_sigpipe)) is ended by a pipe without a
 /// reader; Rust programs ignore the signal unless told otherwise. SIGXFSZ they do not ignore: where file sizes are limited
@@ -62,24 +64,8 @@ struct Shared {
     target: AccessTarget,
     format: AccessFormat,
     thread: Mutex<Option<JoinHandle<()>>>,
+    #[cfg(feature = "trace")]
     watch: Arc<Watch>,
-}
-
-/// The trace that shows the writer's calls, once there is one.
-#[cfg(feature = "trace")]
-type Watch = OnceLock<Trace>;
-#[cfg(not(feature = "trace"))]
-type Watch = ();
-
-/// Watches the calling thread, as long as the answer lives.
-#[cfg(feature = "trace")]
-fn watch_thread(watch: &Watch) -> Option<WatchedThread> {
-    watch.get().map(Trace::watch_thread)
-}
-
-#[cfg(not(feature = "trace"))]
-fn watch_thread(_: &Watch) -> Option<()> {
-    None
 }
 
 impl AccessLog {
@@ -110,13 +96,14 @@ impl AccessLog {
         let watcher = watch.clone();
         let thread = thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || writer::run(&source, file, || watch_thread(&watcher)))?;
+            .spawn(move || writer::run(&source, file, &watcher))?;
         Ok(Self {
             shared: Arc::new(Shared {
                 queue,
                 target,
                 format,
                 thread: Mutex::new(Some(thread)),
+                #[cfg(feature = "trace")]
                 watch,
             }),
         })
@@ -146,10 +133,10 @@ impl AccessLog {
         Ok(())
     }
 
-    /// Shows the writer's calls in `trace`, from the next line on. The first one that is given stays.
+    /// Shows the writer's calls in `trace`, from the next line on, until the log is closed or another trace is given.
     #[cfg(feature = "trace")]
     pub(crate) fn watch(&self, trace: &Trace) {
-        let _ = self.shared.watch.set(trace.clone());
+        self.shared.watch.give(trace);
     }
 
     /// How many lines were not written: because the queue was full, a write failed, or the log was closed.

@@ -22,6 +22,7 @@ mod stamp;
 mod target;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod writer;
 
 pub use format::AccessFormat;

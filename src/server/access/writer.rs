@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
 use super::queue::Queue;
+use super::watch::{Watch, Watched};
 
 /// How long to wait for a reader before looking whether anyone still waits for the writer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -17,14 +18,19 @@ pub(super) trait Sink: Write {
     fn wait_for_room(&mut self, at_most: Duration);
 }
 
-/// Writes until the log is closed and empty. Asks `watch` before it writes, until that answers with what keeps the
-/// thread's calls watched.
-pub(super) fn run<S: Sink, W>(queue: &Queue<S>, sink: S, watch: impl Fn() -> Option<W>) {
-    let mut watched = None;
+/// Writes until the log is closed and empty, and then says so: nothing is left that could wait.
+pub(super) fn run<S: Sink>(queue: &Queue<S>, sink: S, watch: &Watch) {
+    write_out(queue, sink, watch);
+    queue.ended();
+}
+
+/// What is opened last is closed first: a trace shows the file's close too.
+fn write_out<S: Sink>(queue: &Queue<S>, sink: S, watch: &Watch) {
+    let mut watched = Watched::default();
     let mut output = Output { sink, torn: false };
     let mut lines = Vec::new();
     while let Some(taken) = queue.take(&mut lines) {
-        watched = watched.or_else(&watch);
+        watch.renew(&mut watched);
         let border = taken
             .switch
             .as_ref()
@@ -39,7 +45,7 @@ pub(super) fn run<S: Sink, W>(queue: &Queue<S>, sink: S, watch: impl Fn() -> Opt
         }
         output.write(new, queue);
     }
-    queue.ended();
+    watch.renew(&mut watched);
 }
 
 struct Output<S> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use super::*;
 use crate::server::access::queue::Queue;
+use crate::server::access::watch::Watch;
 use crate::server::access::writer::{self, Sink};
 
 /// What a sink does with a write.
@@ -90,7 +91,7 @@ impl Sink for Fake {
 fn start(bytes_max: usize, sink: &Fake) -> Arc<Queue<Fake>> {
     let queue = Arc::new(Queue::new(bytes_max));
     let (source, sink) = (queue.clone(), sink.clone());
-    thread::spawn(move || writer::run(&source, sink, || None::<()>));
+    thread::spawn(move || writer::run(&source, sink, &Watch::default()));
     queue
 }
 

@@ -249,3 +249,52 @@ fn a_log_shows_itself_without_its_lines() {
     assert!(shown.contains("format: Common, dropped: 0"), "{shown}");
     assert_eq!(log.target().to_string(), path.display().to_string());
 }
+
+/// Never shows what it is given.
+#[cfg(feature = "trace")]
+struct Stuck(std::sync::mpsc::Receiver<()>);
+
+#[cfg(feature = "trace")]
+impl crate::trace::Sink for Stuck {
+    fn event(&mut self, _: &crate::trace::Event) -> std::io::Result<()> {
+        // Until the test is over.
+        let _ = self.0.recv();
+        Ok(())
+    }
+}
+
+#[cfg(feature = "trace")]
+#[test]
+fn a_trace_that_nobody_reads_does_not_hold_up_the_end() {
+    use crate::trace::{Options, Trace};
+    let folder = Folder::new();
+    let log = open(&folder.file("log"));
+    let (over, stuck) = std::sync::mpsc::channel();
+    let options = Options {
+        queue_events: 1,
+        ..Options::default()
+    };
+    let trace = Trace::start(vec![Box::new(Stuck(stuck))], options).expect("a thread");
+    // Dropped before the trace, which waits for its sink.
+    let _over = over;
+    // Another thread has filled the trace, and waits too.
+    let (told, telling) = std::sync::mpsc::channel();
+    let mut probe = trace.recorder();
+    thread::spawn(
+        move || {
+            while crate::sys::eventfd(&mut probe).is_ok() && told.send(()).is_ok() {}
+        },
+    );
+    while telling.recv_timeout(Duration::from_millis(200)).is_ok() {}
+    log.watch(&trace);
+    let mut lines = log.lines();
+    for _ in 0..20 {
+        say(&mut lines, "/");
+        lines.hand_over();
+    }
+    drop(lines);
+    let (closed, closing) = std::sync::mpsc::channel();
+    thread::spawn(move || closed.send(log.close()));
+    let answer = closing.recv_timeout(super::super::log::CLOSE_TIMEOUT * 6);
+    assert!(answer.is_ok(), "it takes at most 5 seconds");
+}
