@@ -57,6 +57,23 @@ struct Hears {
     unheard: Vec<i32>,
 }
 
+impl Hears {
+    fn tell(&mut self, signal: i32) {
+        if let Some(hear) = &mut self.hear {
+            hear(signal);
+        } else if !self.unheard.contains(&signal) {
+            self.unheard.push(signal);
+        }
+    }
+
+    fn name(&mut self, mut hear: Hear) {
+        for signal in mem::take(&mut self.unheard) {
+            hear(signal);
+        }
+        self.hear = Some(hear);
+    }
+}
+
 enum Phase {
     Starts,
     Stoppable(Stop),
@@ -101,12 +118,8 @@ pub(crate) fn stoppable(stop: impl FnOnce(i32) + Send + 'static) {
 
 /// Tells `hears` of each signal that does not stop. It must not wait for anybody: no signal is heard meanwhile.
 /// What has come already is told now.
-pub(crate) fn hear(mut hears: impl FnMut(i32) + Send + 'static) {
-    let mut place = lock(&HEARS);
-    for signal in mem::take(&mut place.unheard) {
-        hears(signal);
-    }
-    place.hear = Some(Box::new(hears));
+pub(crate) fn hear(hears: impl FnMut(i32) + Send + 'static) {
+    lock(&HEARS).name(Box::new(hears));
 }
 
 /// Only the last words are left: with a signal, there is a second for them.
@@ -132,12 +145,7 @@ pub(crate) fn hangup() -> Option<i32> {
 fn wait(signals: &[i32], stops: impl Fn(i32) -> bool) {
     while let Ok(signal) = sys::wait(signals) {
         if !stops(signal) {
-            let mut hears = lock(&HEARS);
-            if let Some(hear) = &mut hears.hear {
-                hear(signal);
-            } else if !hears.unheard.contains(&signal) {
-                hears.unheard.push(signal);
-            }
+            lock(&HEARS).tell(signal);
             continue;
         }
         let mut state = lock(&STATE);
@@ -175,4 +183,29 @@ fn stop() {
     drop(CHANGED.wait_while(lock(&STATE), ends));
     thread::sleep(GRACE);
     sys::exit_now(128 + signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::Hears;
+
+    #[test]
+    fn what_came_before_anybody_heard_is_told_once() {
+        let mut hears = Hears {
+            hear: None,
+            unheard: Vec::new(),
+        };
+        for signal in [libc::SIGUSR1, libc::SIGHUP, libc::SIGUSR1] {
+            hears.tell(signal);
+        }
+        let (told, telling) = mpsc::channel();
+        hears.name(Box::new(move |signal| {
+            told.send(signal).expect("it is heard");
+        }));
+        hears.tell(libc::SIGHUP);
+        let heard: Vec<i32> = telling.try_iter().collect();
+        assert_eq!(heard, [libc::SIGUSR1, libc::SIGHUP, libc::SIGHUP]);
+    }
 }

@@ -6,8 +6,8 @@ use longshore::LedgerFigures;
 use super::doctor::connections::resident_bytes;
 use super::say::{self, To};
 
-/// Prints the line on standard error: standard output is for the addresses, and whoever reads that may have gone. Without room for it,
-/// it is lost.
+/// Prints the line on standard error: standard output is for the addresses, and whoever reads that may have gone. Without
+/// room for it, it is lost.
 pub(super) fn print(figures: &LedgerFigures) {
     let line = line(figures, resident_bytes());
     // On the thread that hears the signals.

@@ -4,14 +4,11 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long a program may take to end.
-const PATIENCE: Duration = Duration::from_secs(40);
+use crate::ended::ended;
 
 /// A disk without room.
 const FULL: &str = "/dev/full";
@@ -56,12 +53,5 @@ fn a_signal_ends_a_client_whose_trace_nobody_can_have() {
     let stderr = File::options().write(true).open(FULL).unwrap();
     let (mut client, _peer) = traced(&[], stderr.into());
     kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM).unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while client.try_wait().unwrap().is_none() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(5));
-    }
-    // One that has ended already is left alone.
-    client.kill().unwrap();
-    let code = client.wait().unwrap().code();
-    assert_eq!(code, Some(128 + libc::SIGTERM));
+    assert_eq!(ended(&mut client).code(), Some(128 + libc::SIGTERM));
 }

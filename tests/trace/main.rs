@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+#[path = "../built/ended.rs"]
+mod ended;
 mod full;
 mod layers;
 mod outputs;

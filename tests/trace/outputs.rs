@@ -10,7 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::session::{Folder, PROGRAM, Server, ask, ended, events, has_ring, program};
+use crate::ended::ended;
+use crate::session::{Folder, PROGRAM, Server, ask, events, has_ring, program};
 
 /// Serves the scripted session with the trace written to a file; what is in it.
 fn traced(name: &str, before: &[&str], backend: &str) -> (Folder, String) {

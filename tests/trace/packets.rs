@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use pcap_file::pcapng::{Block, PcapNgReader};
 use serde_json::Value;
 
-use crate::session::{
-    Folder, PATIENCE, PROGRAM, Server, ask, connect, end, events, has_ring, program,
-};
+use crate::ended::PATIENCE;
+use crate::session::{Folder, PROGRAM, Server, ask, connect, end, events, has_ring, program};
 
 /// Whether this process may capture.
 pub(crate) fn may_capture() -> bool {

@@ -4,16 +4,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-/// How long anything may take before a test gives up. Never a measure of speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+use crate::ended::{PATIENCE, ended};
+
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_longshore");
 /// Stands before a program that is run to its end. One that never ends is killed, and fails its test.
 pub(crate) const BOUNDED: [&str; 3] = ["timeout", "--kill-after=5", "60"];
@@ -220,18 +219,6 @@ impl Drop for Server {
         // Fails when it has ended already, as it should have.
         let _ = kill(self.pid, Signal::SIGKILL);
         let _ = self.process.wait();
-    }
-}
-
-/// Waits until a program has ended, which it must do by itself. What it still prints fits into its pipes.
-pub(crate) fn ended(process: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = process.try_wait().unwrap() {
-            return status;
-        }
-        assert!(Instant::now() < deadline, "it does not end");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -40,8 +40,8 @@ use super::signals;
 
 /// Send back what comes: a TCP, UDP or Unix echo server, for studying the layer below HTTP.
 ///
-/// It prints where it listens, and at SIGINT, SIGTERM or SIGHUP what it has done; a second SIGINT or SIGTERM ends it at once. A connection
-/// whose peer ends its half gets the rest of its bytes and is closed.
+/// It prints where it listens, and at SIGINT, SIGTERM or SIGHUP what it has done; a second SIGINT or SIGTERM ends it at
+/// once. A connection whose peer ends its half gets the rest of its bytes and is closed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Echo {

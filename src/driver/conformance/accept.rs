@@ -209,15 +209,21 @@ pub(super) fn stopping_while_paused_takes_in_all_who_wait<R: Rig>() {
     assert!(run.rig.connect(&run.address.clone()).is_err());
 }
 
-pub(super) fn stopping_with_a_full_table_turns_nobody_away<R: Rig>() {
+/// A listener that is to stop, with two of six clients inside and no room for the others.
+fn stopping_with_four_outside<R: Rig>() -> (Run<R>, ListenerId, Vec<R::Peer>) {
     let mut run = Run::<R>::with(&Config {
         connections_max: 2,
         ..config()
     });
     let listener = run.listener;
-    let mut peers = crowd(&mut run, 6);
+    let peers = crowd(&mut run, 6);
     run.until("two of them", |seen| super::run::accepted(seen).len() == 2);
     run.driver().stop_listening(listener);
+    (run, listener, peers)
+}
+
+pub(super) fn stopping_with_a_full_table_turns_nobody_away<R: Rig>() {
+    let (mut run, listener, mut peers) = stopping_with_four_outside::<R>();
     let mut served = 0;
     while served < 6 {
         run.until("the next one", |seen| {
@@ -237,14 +243,7 @@ pub(super) fn stopping_with_a_full_table_turns_nobody_away<R: Rig>() {
 }
 
 pub(super) fn closing_a_listener_at_once_resets_who_waits<R: Rig>() {
-    let mut run = Run::<R>::with(&Config {
-        connections_max: 2,
-        ..config()
-    });
-    let listener = run.listener;
-    let mut peers = crowd(&mut run, 6);
-    run.until("two of them", |seen| super::run::accepted(seen).len() == 2);
-    run.driver().stop_listening(listener);
+    let (mut run, listener, mut peers) = stopping_with_four_outside::<R>();
     run.settle();
     let closed = |seen: &Seen| matches!(seen, Seen::ListenerClosed(_));
     assert!(!run.seen.iter().any(closed), "four still wait");
